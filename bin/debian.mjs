@@ -96,6 +96,7 @@ function missing(names, options) {
 }
 
 function isInstalled(name) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg's own placeholder
   const { ok, text } = run('dpkg-query', ['-W', '-f', '${Status}', name])
   return ok && text.includes('install ok installed')
 }

@@ -1,0 +1,65 @@
+// The `noonmark` command: its table of subcommands. Each does its work in a file of its own name.
+
+import { Command, InvalidArgumentError } from 'commander'
+
+const program = new Command()
+program
+  .name('noonmark')
+  .description('A GPS-disciplined NTS time appliance: the virtual board, and tools for the real one')
+  .version('0.1.0')
+  .showHelpAfterError()
+
+program
+  .command('up')
+  .description('boot the virtual board and serve NTP and NTS until Ctrl-C')
+  .option('--state <dir>', 'folder for flash, RTC and ca.pem; kept between runs', 'state')
+  .option('--address <ip>', 'IPv4 address to serve on', '127.0.0.1')
+  .option('--ntp-port <port>', 'UDP port of NTP', port, 11123)
+  .option('--ke-port <port>', 'TCP port of NTS key establishment', port, 14460)
+  .option('--seed <n>', "seed of the simulated crystal's and receiver's imperfections", integer, 1)
+  .option('--cold', 'a cold sky: the receiver needs half a minute or more for its first fix', false)
+  .option('--console', "show the device's own console on stderr", false)
+  .action(async (options) => {
+    const { up } = await import('./up')
+    process.exitCode = await up(options)
+  })
+
+program
+  .command('ask')
+  .description('ask an NTS server for the time and show what it says')
+  .argument('<host>', 'name or address of the server')
+  .option('--ke-port <port>', 'TCP port of NTS key establishment', port, 4460)
+  .option('--ca <file>', 'PEM file with the certificate authority to trust instead of the system list')
+  .option('-n, --samples <n>', 'number of NTP exchanges', integer, 4)
+  .option('--aead <id...>', 'AEAD algorithms to offer, in order: 30 (AES-128-GCM-SIV), 15 (AES-SIV-CMAC-256)', integers)
+  .action(async (host, options) => {
+    const { askCommand } = await import('./ask')
+    process.exitCode = await askCommand(host, options)
+  })
+
+program
+  .command('bench')
+  .description('measure replies and handshakes a second on the virtual board, and sizes')
+  .option('--json', 'print JSON instead of a table', false)
+  .option('--seconds <n>', 'time for each measurement', integer, 2)
+  .action(async (options) => {
+    const { bench } = await import('./bench')
+    process.exitCode = await bench(options)
+  })
+
+await program.parseAsync()
+
+function integer(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
+  return Number(text)
+}
+
+function integers(text: string, before: number[] = []): number[] {
+  return [...before, ...text.split(',').map(integer)]
+}
+
+function port(text: string): number {
+  const value = integer(text)
+  if (value < 1 || value > 65535) throw new InvalidArgumentError('a port is a number from 1 to 65535.')
+  return value
+}
