@@ -2,7 +2,7 @@
 //
 // Writing past the end drops the rest: a console answer is never worth a trap.
 
-import { putAscii, putDecimal, putHex, putSigned } from './ascii'
+import { putAscii, putDecimal, putHex, putSigned } from '../bytes/ascii'
 
 /** Room for the longest answer: the two certificates in PEM (2 x 1,100) and some lines. */
 const TEXT_SIZE: usize = 4096
