@@ -30,8 +30,10 @@ vitest.on('exit', (status) => {
   }
   const result = JSON.parse(readFileSync(report, 'utf8'))
   const passed = result.numPassedTests
-  // A file that does not load fails without a test of its own: count it.
-  const broken = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0)
+  // A file that does not load fails without a failed test of its own: count it.
+  const broken = result.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  )
   const failed = result.numFailedTests + broken.length
   const skipped = result.numPendingTests + (result.numTodoTests ?? 0)
   for (const file of result.testResults) {

@@ -29,17 +29,30 @@ export interface Entry {
 /** Compiles `entryUrl` (a file URL or a path from the project's root) if it is not in the cache; returns the bytes. */
 export async function compileEntry(entryUrl: URL | string, flavour: Flavour = 'checked'): Promise<Uint8Array> {
   const entry = relative(ROOT, entryUrl instanceof URL ? fileURLToPath(entryUrl) : join(ROOT, entryUrl))
+  // Without a configuration of its own asc would read asconfig.json and compile the firmware's entry too.
+  const options = [
+    '--config',
+    'test/support/asconfig.json',
+    '--runtime',
+    'stub',
+    '--use',
+    'abort=',
+    '--noAssert',
+    '--optimizeLevel',
+    '3',
+    '--shrinkLevel',
+    '0',
+  ]
+  if (flavour === 'checked') options.push('--uncheckedBehavior', 'never')
+  else options.push('--converge')
   const key = createHash('sha256')
-    .update(`${flavour}\0${entry}\0${sourceDigest()}\0${readFileSync(join(ROOT, entry), 'utf8')}`)
+    .update(`${options.join(' ')}\0${entry}\0${sourceDigest()}\0${readFileSync(join(ROOT, entry), 'utf8')}`)
     .digest('hex')
     .slice(0, 24)
   const file = join(ROOT, 'build/test', `${entry.replaceAll(/[/.]/g, '-')}-${key}.wasm`)
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true })
     const part = `${file}.${process.pid}`
-    const options = ['--runtime', 'stub', '--use', 'abort=', '--noAssert', '--optimizeLevel', '3', '--shrinkLevel', '0']
-    if (flavour === 'checked') options.push('--uncheckedBehavior', 'never')
-    else options.push('--converge')
     const { error, stderr } = await asc.main([entry, '--baseDir', ROOT, '--outFile', relative(ROOT, part), ...options])
     if (error) throw new Error(`asc ${entry}: ${error.message}\n${stderr.toString()}`)
     renameSync(part, file)
