@@ -5,8 +5,8 @@
 // build/test by the content of every source that can reach them.
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import asc from 'assemblyscript/asc'
 
@@ -46,7 +46,7 @@ export async function compileEntry(entryUrl: URL | string, flavour: Flavour = 'c
   if (flavour === 'checked') options.push('--uncheckedBehavior', 'never')
   else options.push('--converge')
   const key = createHash('sha256')
-    .update(`${options.join(' ')}\0${entry}\0${sourceDigest()}\0${readFileSync(join(ROOT, entry), 'utf8')}`)
+    .update(`${options.join(' ')}\0${entry}\0${sourceDigest(entry)}`)
     .digest('hex')
     .slice(0, 24)
   const file = join(ROOT, 'build/test', `${entry.replaceAll(/[/.]/g, '-')}-${key}.wasm`)
@@ -79,18 +79,19 @@ export async function loadEntry(
   }
 }
 
-let digest: string | undefined
-
-/** One digest over all that an entry may import. */
-function sourceDigest(): string {
-  if (digest === undefined) {
-    const hash = createHash('sha256')
-    for (const folder of ['firmware', 'hal']) {
-      for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).sort()) {
-        if (name.endsWith('.ts')) hash.update(`${name}\0`).update(readFileSync(join(ROOT, folder, name)))
-      }
+/** One digest over the entry and all that it imports, directly or not. */
+function sourceDigest(entry: string): string {
+  const hash = createHash('sha256')
+  const seen = new Set<string>()
+  const queue = [entry]
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (seen.has(file)) continue
+    seen.add(file)
+    const text = readFileSync(join(ROOT, file), 'utf8')
+    hash.update(`${file}\0`).update(text)
+    for (const [, name = ''] of text.matchAll(/\bfrom\s*'(\.[^']+)'/g)) {
+      queue.push(`${normalize(join(dirname(file), name))}.ts`)
     }
-    digest = hash.digest('hex')
   }
-  return digest
+  return hash.digest('hex')
 }
