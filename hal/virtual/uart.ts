@@ -1,0 +1,81 @@
+// The UART to the receiver, as the ESP32-C3 has it: a receive FIFO that wakes the processor when it is half full or when
+// the line has been silent for a while, and a transmit FIFO that drains at the baud rate.
+//
+// A byte that was sent at another rate than ours arrives as noise: it is counted and replaced.
+
+const FIFO = 1024
+const TRANSMIT_FIFO = 128
+
+/** Bytes in the FIFO that wake the processor. */
+export const FIFO_WAKE = 64
+
+/** Silence that wakes the processor, nanoseconds: a few bytes' time. */
+export const IDLE_NANOS = 1.5e6
+
+/** Rates may differ by this much before bytes are damaged. */
+const BAUD_TOLERANCE = 0.03
+
+export class Uart {
+  baud = 9600
+  /** Bytes lost because nobody read them. */
+  overruns = 0
+  /** Bytes that came at another rate than ours. */
+  framingErrors = 0
+
+  private readonly fifo = new Uint8Array(FIFO)
+  private head = 0
+  private count = 0
+  private wakeAt = Number.POSITIVE_INFINITY
+  private transmitFree = 0
+
+  /** A byte has been received completely. */
+  arrive(value: number, baud: number, nanos: number): void {
+    let byte = value
+    if (Math.abs(baud - this.baud) > this.baud * BAUD_TOLERANCE) {
+      this.framingErrors++
+      byte = (value * 167 + 13) & 0xff
+    }
+    if (this.count === FIFO) {
+      this.overruns++
+      return
+    }
+    this.fifo[(this.head + this.count) % FIFO] = byte
+    this.count++
+    this.wakeAt = this.count >= FIFO_WAKE ? nanos : nanos + IDLE_NANOS
+  }
+
+  /** When the processor is to be woken for bytes. */
+  nextWake(): number {
+    return this.wakeAt
+  }
+
+  /** The processor has been woken. */
+  served(): void {
+    this.wakeAt = Number.POSITIVE_INFINITY
+  }
+
+  take(out: Uint8Array): number {
+    const count = Math.min(out.length, this.count)
+    for (let i = 0; i < count; i++) out[i] = this.fifo[(this.head + i) % FIFO]!
+    this.head = (this.head + count) % FIFO
+    this.count -= count
+    return count
+  }
+
+  /** How many of `length` bytes the transmit FIFO takes now. */
+  room(length: number, now: number): number {
+    const queued = Math.max(0, Math.ceil(((this.transmitFree - now) * this.baud) / 10e9))
+    return Math.max(0, Math.min(length, TRANSMIT_FIFO - queued))
+  }
+
+  /** Queues one byte; returns when its stop bit ends. */
+  sent(now: number): number {
+    this.transmitFree = Math.max(this.transmitFree, now) + 10e9 / this.baud
+    return this.transmitFree
+  }
+
+  clear(): void {
+    this.count = 0
+    this.wakeAt = Number.POSITIVE_INFINITY
+  }
+}
