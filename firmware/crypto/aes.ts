@@ -49,6 +49,11 @@ export function aesExpandKey(context: usize, key: usize, keyLength: u32): void {
   if (!accelerated) expand(context)
 }
 
+/** Bytes of the key that the context holds. */
+export function aesKeyLength(context: usize): u32 {
+  return changetype<AesContext>(context).keyLength
+}
+
 /** Encrypts the 16 bytes at `input` to `output`, which may be the same. Both 4-aligned. */
 export function aesEncryptBlock(context: usize, input: usize, output: usize): void {
   if (accelerated && encryptOutside(context, input, output)) return

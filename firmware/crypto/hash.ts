@@ -27,9 +27,9 @@ class HashContext {
   length: u64
 }
 
-const STATE: usize = 16
-const BLOCK: usize = STATE + SHA512_STATE_SIZE
-const BLOCK_MAX: usize = 128
+const STATE: u32 = 16
+const BLOCK: u32 = STATE + SHA512_STATE_SIZE
+const BLOCK_MAX: u32 = 128
 
 /** Bytes of a context. */
 export const HASH_CONTEXT_SIZE: u32 = BLOCK + BLOCK_MAX

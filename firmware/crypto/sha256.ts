@@ -71,8 +71,8 @@ function compress(state: usize): void {
   let f = load<u32>(state, 20)
   let g = load<u32>(state, 24)
   let h = load<u32>(state, 28)
-  for (let i: usize = 0; i < 64; i += 8) {
-    const w = SCHEDULE + (i << 2)
+  for (let i = 0; i < 64; i += 8) {
+    const w = SCHEDULE + ((<usize>i) << 2)
     h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i]) + load<u32>(w)
     d += h
     h += bigSigma0(a) + majority(a, b, c)

@@ -92,8 +92,8 @@ function compress(state: usize): void {
   let f = load<u64>(state, 40)
   let g = load<u64>(state, 48)
   let h = load<u64>(state, 56)
-  for (let i: usize = 0; i < 80; i += 8) {
-    const w = SCHEDULE + (i << 3)
+  for (let i = 0; i < 80; i += 8) {
+    const w = SCHEDULE + ((<usize>i) << 3)
     h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i]) + load<u64>(w)
     d += h
     h += bigSigma0(a) + majority(a, b, c)
