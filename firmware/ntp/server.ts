@@ -1,0 +1,179 @@
+// The NTP server: one request in, at most one reply out (RFC 5905 section 9.2 for mode 3, RFC 8915 section 5.7 for NTS).
+//
+// In: a datagram, and T2, the instant at which it arrived. Out: the reply in the caller's transmit buffer, or silence.
+// T3 is read from the clock as late as the authenticator allows. A reply is never longer than its request; nothing is
+// kept between packets but the counters.
+//
+// An unsynchronized clock answers with LI 3, stratum 0 and the kiss code INIT, and any kiss packet repeats the client's
+// own transmit timestamp as T2 and T3: "undefined" by RFC 5905 section 7.4, and of no use to a client that takes them.
+
+import { storeU32be } from '../bytes/endian'
+import {
+  clockLeap,
+  clockNow,
+  clockPrecision,
+  clockReferenceId,
+  clockReferenceTime,
+  clockRootDispersion,
+  clockStratum,
+  clockTicks,
+} from '../clock/clock'
+import { wipe } from '../crypto/constant_time'
+import { COOKIE_KEYS_SIZE, CookieKeys } from '../nts/cookie'
+import { Instant } from '../time/instant'
+import { NtpCount, ntpCount } from './counters'
+import { FIELD_HEADER_LENGTH } from './extension_field'
+import { ntsReplyLength, prepareNtsReply, sealNtsReply } from './nts_reply'
+import { checkNtsRequest } from './nts_request'
+import {
+  copyTimestamp,
+  KissCode,
+  Leap,
+  NTP_HEADER_LENGTH,
+  NTP_ORIGIN_TIMESTAMP,
+  NTP_POLL,
+  NTP_PRECISION,
+  NTP_RECEIVE_TIMESTAMP,
+  NTP_REFERENCE_ID,
+  NTP_REFERENCE_TIMESTAMP,
+  NTP_ROOT_DELAY,
+  NTP_ROOT_DISPERSION,
+  NTP_STRATUM,
+  NTP_TRANSMIT_TIMESTAMP,
+  NtpMode,
+  ntpVersion,
+  putLeapVersionMode,
+  putTimestamp,
+} from './packet'
+import { ACCEPTED, isNts, NtpRequest, readRequest } from './request'
+
+/**
+ * Answers the datagram of `length` bytes at `request`, which arrived at `t2`. Returns the reply's length, 0 for none.
+ * `request` may be overwritten (encrypted fields are opened in place); it and `reply` do not overlap. Both want to be
+ * 4-aligned for speed.
+ */
+export function ntpServe(request: usize, length: u32, t2: Instant, reply: usize, capacity: u32): u32 {
+  const reason = readRequest(request, length, REQUEST)
+  if (reason !== ACCEPTED) return drop(reason)
+  if (NTP_HEADER_LENGTH + uniqueIdentifierSize() > capacity) return drop(NtpCount.Room)
+  return isNts(REQUEST) ? serveNts(t2, reply, capacity) : servePlain(t2, reply)
+}
+
+/**
+ * The time between reading T3 and the packet's leaving, to be added to T3, in 2^-32 s: for a plain reply, and for an NTS
+ * reply with one cookie and for each further cookie (sealing comes after T3). Measured by whoever owns the socket.
+ */
+export function ntpSetTransmitDelay(plain: u32, nts: u32, ntsPerCookie: u32): void {
+  plainDelay = plain
+  ntsDelay = nts
+  cookieDelay = ntsPerCookie
+}
+
+function servePlain(t2: Instant, reply: usize): u32 {
+  const length = NTP_HEADER_LENGTH + putUniqueIdentifier(reply)
+  const outcome = putHeader(t2, reply, NtpCount.Served)
+  if (outcome === NtpCount.Served) putTransmitTime(reply, plainDelay)
+  ntpCount(outcome)
+  return length
+}
+
+function serveNts(t2: Instant, reply: usize, capacity: u32): u32 {
+  const length = answerNts(t2, reply, capacity)
+  wipe(changetype<usize>(KEYS), COOKIE_KEYS_SIZE)
+  return length
+}
+
+function answerNts(t2: Instant, reply: usize, capacity: u32): u32 {
+  const verdict = checkNtsRequest(REQUEST, KEYS)
+  if (verdict === NtpCount.NtsField) return drop(verdict)
+  const at = NTP_HEADER_LENGTH + putUniqueIdentifier(reply)
+  if (verdict !== ACCEPTED) {
+    putKiss(reply, KissCode.NtsNak)
+    ntpCount(verdict)
+    return at
+  }
+  const cookies = prepareNtsReply(REQUEST, KEYS, reply, at, capacity)
+  if (cookies === 0) return drop(NtpCount.Room)
+  const outcome = putHeader(t2, reply, NtpCount.ServedNts)
+  if (outcome === NtpCount.ServedNts) putTransmitTime(reply, ntsDelay + (cookies - 1) * cookieDelay)
+  const length = ntsReplyLength(KEYS, at, cookies)
+  sealNtsReply(KEYS, reply, at, length)
+  ntpCount(outcome)
+  return length
+}
+
+function drop(reason: NtpCount): u32 {
+  ntpCount(reason)
+  return 0
+}
+
+/** Writes all of the header but T3, and returns the outcome: `served`, or Unsynchronized for a finished kiss packet. */
+function putHeader(t2: Instant, reply: usize, served: NtpCount): NtpCount {
+  const now = clockTicks()
+  const leap = clockLeap(now)
+  const stratum = clockStratum()
+  if (leap === Leap.Unknown || stratum === 0 || stratum >= STRATUM_UNSYNCHRONIZED) {
+    putKiss(reply, KissCode.Init)
+    return NtpCount.Unsynchronized
+  }
+  putCommon(reply, leap, stratum, clockReferenceId())
+  storeU32be(reply + NTP_ROOT_DISPERSION, clockRootDispersion(now))
+  clockReferenceTime(INSTANT)
+  putTimestamp(reply + NTP_REFERENCE_TIMESTAMP, INSTANT)
+  putTimestamp(reply + NTP_RECEIVE_TIMESTAMP, t2)
+  return served
+}
+
+/** A kiss-o'-death packet's header (RFC 5905 section 7.4). */
+function putKiss(reply: usize, code: KissCode): void {
+  const t1 = REQUEST.packet + NTP_TRANSMIT_TIMESTAMP
+  putCommon(reply, Leap.Unknown, 0, code)
+  storeU32be(reply + NTP_ROOT_DISPERSION, 0)
+  memory.fill(reply + NTP_REFERENCE_TIMESTAMP, 0, 8)
+  copyTimestamp(reply + NTP_RECEIVE_TIMESTAMP, t1)
+  copyTimestamp(reply + NTP_TRANSMIT_TIMESTAMP, t1)
+}
+
+/** What every reply has: the request's version and poll, and its transmit timestamp as origin. */
+function putCommon(reply: usize, leap: u32, stratum: u32, referenceId: u32): void {
+  const request = REQUEST.packet
+  putLeapVersionMode(reply, leap, ntpVersion(request), NtpMode.Server)
+  store<u8>(reply, stratum, NTP_STRATUM)
+  store<u8>(reply, load<u8>(request, NTP_POLL), NTP_POLL)
+  store<u8>(reply, clockPrecision(), NTP_PRECISION)
+  // The receiver is the reference itself: there is no path to it whose delay could be asymmetric.
+  storeU32be(reply + NTP_ROOT_DELAY, 0)
+  storeU32be(reply + NTP_REFERENCE_ID, referenceId)
+  copyTimestamp(reply + NTP_ORIGIN_TIMESTAMP, request + NTP_TRANSMIT_TIMESTAMP)
+}
+
+/** T3. `delay` in 2^-32 s. */
+function putTransmitTime(reply: usize, delay: u32): void {
+  clockNow(INSTANT, clockTicks())
+  const fraction = <u64>INSTANT.fraction + <u64>delay
+  INSTANT.fraction = <u32>fraction
+  INSTANT.seconds += <i64>(fraction >> 32)
+  putTimestamp(reply + NTP_TRANSMIT_TIMESTAMP, INSTANT)
+}
+
+/** Repeats the client's unique identifier, in plain replies too (RFC 8915 section 5.3); returns the bytes written. */
+function putUniqueIdentifier(reply: usize): u32 {
+  const size = uniqueIdentifierSize()
+  memory.copy(reply + NTP_HEADER_LENGTH, REQUEST.uniqueIdentifier, size)
+  return size
+}
+
+function uniqueIdentifierSize(): u32 {
+  return REQUEST.uniqueIdentifier === 0 ? 0 : FIELD_HEADER_LENGTH + REQUEST.uniqueIdentifierLength
+}
+
+/** Stratum of an unsynchronized clock (RFC 5905, figure 11); on the wire it is 0. */
+const STRATUM_UNSYNCHRONIZED: u32 = 16
+
+const REQUEST = changetype<NtpRequest>(memory.data(offsetof<NtpRequest>(), 8))
+const KEYS = changetype<CookieKeys>(memory.data(72, 8))
+const INSTANT = changetype<Instant>(memory.data(16, 8))
+
+let plainDelay: u32 = 0
+let ntsDelay: u32 = 0
+let cookieDelay: u32 = 0
