@@ -7,16 +7,20 @@ export interface ReceiverDevice {
   nextEvent(): number
   /** Lets it act up to `now`; bytes and edges go to its `ReceiverWires`. */
   advance(now: number): void
-  /** A byte has been sent to it at `baud`; its stop bit ends at `now`. */
-  receive(byte: number, baud: number, now: number): void
+  /** The host's UART is set to this rate. */
+  setBaud(baud: number): void
+  /** A byte is on its way to it; its stop bit ends at `nanos`, which may lie ahead. */
+  receive(byte: number, nanos: number): void
+  powerOn(now: number): void
+  powerOff(now: number): void
 }
 
 /** Where a receiver's signals go. */
 export interface ReceiverWires {
   /** The time pulse rises at exactly this instant. */
   pulse(nanos: number): void
-  /** A byte, sent at `baud`, is complete. */
-  byte(value: number, baud: number, nanos: number): void
+  /** A byte has arrived completely. */
+  byte(value: number, nanos: number): void
 }
 
 /** The W5500 on the SPI bus, with its INTn. */

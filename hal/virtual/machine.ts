@@ -182,6 +182,7 @@ export class VirtualMachine implements Hal {
     this.rtc = this.makeRtc()
     this.receiver = options.receiver?.(this.receiverWires(), this.world)
     this.ethernet = options.ethernet?.({ interrupt: (nanos) => this.interrupt(nanos) }, () => this.clock.now())
+    this.receiver?.powerOn(this.clock.now())
   }
 
   // ---- For tests: the truth.
@@ -253,6 +254,7 @@ export class VirtualMachine implements Hal {
     this.firmware = undefined
     this.uart.clear()
     this.rtc.powerOff(now)
+    this.receiver?.powerOff(now)
     this.ethernet?.reset(0, now)
   }
 
@@ -260,6 +262,7 @@ export class VirtualMachine implements Hal {
     const now = this.clock.now()
     this.flash.restorePower()
     this.rtc.powerOn(now)
+    this.receiver?.powerOn(now)
     this.ethernet?.reset(1, now)
     this.resetReason = 0
     this.powered = true
@@ -487,7 +490,7 @@ export class VirtualMachine implements Hal {
         this.captures[Channel.Pps]?.edge(nanos)
         this.woken = true
       },
-      byte: (value, baud, nanos) => this.uart.arrive(value, baud, nanos),
+      byte: (value, nanos) => this.uart.arrive(value, nanos),
     }
   }
 
@@ -558,6 +561,7 @@ export class VirtualMachine implements Hal {
   uartConfigure(baud: number): void {
     this.spend(this.costs.call)
     this.uart.baud = baud
+    this.receiver?.setBaud(baud)
   }
 
   uartRead(out: number, capacity: number): number {
@@ -570,7 +574,7 @@ export class VirtualMachine implements Hal {
     this.spend(this.costs.call)
     const now = this.clock.now()
     const taken = this.uart.room(length, now)
-    for (const byte of this.bytes(data, taken)) this.receiver?.receive(byte, this.uart.baud, this.uart.sent(now))
+    for (const byte of this.bytes(data, taken)) this.receiver?.receive(byte, this.uart.sent(now))
     return taken
   }
 

@@ -1,7 +1,5 @@
 // The UART to the receiver, as the ESP32-C3 has it: a receive FIFO that wakes the processor when it is half full or when
 // the line has been silent for a while, and a transmit FIFO that drains at the baud rate.
-//
-// A byte that was sent at another rate than ours arrives as noise: it is counted and replaced.
 
 const FIFO = 1024
 const TRANSMIT_FIFO = 128
@@ -12,15 +10,10 @@ export const FIFO_WAKE = 64
 /** Silence that wakes the processor, nanoseconds: a few bytes' time. */
 export const IDLE_NANOS = 1.5e6
 
-/** Rates may differ by this much before bytes are damaged. */
-const BAUD_TOLERANCE = 0.03
-
 export class Uart {
   baud = 9600
   /** Bytes lost because nobody read them. */
   overruns = 0
-  /** Bytes that came at another rate than ours. */
-  framingErrors = 0
 
   private readonly fifo = new Uint8Array(FIFO)
   private head = 0
@@ -29,17 +22,12 @@ export class Uart {
   private transmitFree = 0
 
   /** A byte has been received completely. */
-  arrive(value: number, baud: number, nanos: number): void {
-    let byte = value
-    if (Math.abs(baud - this.baud) > this.baud * BAUD_TOLERANCE) {
-      this.framingErrors++
-      byte = (value * 167 + 13) & 0xff
-    }
+  arrive(value: number, nanos: number): void {
     if (this.count === FIFO) {
       this.overruns++
       return
     }
-    this.fifo[(this.head + this.count) % FIFO] = byte
+    this.fifo[(this.head + this.count) % FIFO] = value
     this.count++
     this.wakeAt = this.count >= FIFO_WAKE ? nanos : nanos + IDLE_NANOS
   }

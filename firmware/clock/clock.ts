@@ -1,0 +1,271 @@
+// The clock: ticks -> UTC, with an error bound. One writer (pulses, through discipline.ts), any number of readers.
+//
+//   Unknown    nobody has told us the time
+//   Restored   from the RTC, with an error bound; not served as synchronised
+//   Locked     pulses are being followed: stratum 1
+//   Holdover   no believable pulse for HOLDOVER_AFTER; the bound grows. Stratum 1 until it exceeds HOLDOVER_LIMIT
+//
+// What is served follows the model line of the discipline without jumps: each correction is slewed in over a quarter of a
+// second (more when it is large: at most 500 ppm). Only a step, which needs persistent contradiction and never happens
+// while the clock could be right, breaks the line. Readings at later ticks are never earlier, but for a step.
+//
+// No floating point in any function that a packet reaches.
+
+import { TICK_HZ, ticks } from '../../hal/abi'
+import { Pulse } from '../gnss/pulse'
+import { Instant } from '../time/instant'
+import {
+  disciplineAge,
+  disciplineBound,
+  disciplineConfident,
+  disciplineInit,
+  disciplineModel,
+  disciplinePulse,
+  disciplineRenumber,
+  Verdict,
+} from './discipline'
+import { leapFold, leapHear, leapIndicator, leapInit, leapUtc } from './leap'
+import { crystalNanosPerSecond, Line, lineAt, lineTowards, NOMINAL_RATE, Stamp, stampDifference } from './line'
+import { measurePrecision } from './precision'
+
+export const enum ClockState {
+  Unknown = 0,
+  Restored = 1,
+  Locked = 2,
+  Holdover = 3,
+}
+
+/** Ticks without an accepted pulse after which Locked becomes Holdover: 10 s. */
+const HOLDOVER_AFTER: u64 = 160_000_000
+
+/** Holdover serves as stratum 1 until its bound is worse than this, ns. A LAN client sees it as root dispersion. */
+const HOLDOVER_LIMIT: u64 = 10_000_000
+
+/** An error bound that says nothing. */
+export const ERROR_UNKNOWN: u64 = <u64>i64.MAX_VALUE
+
+/** The RTC's time grows worse by the crystal's 50 ppm: ns per 2^24 ticks. */
+const RESTORED_GROWTH: u64 = 52_429
+
+/** Corrections are slewed in over 2^22 ticks (0.26 s), or longer by powers of two, at no more than 500 ppm. */
+const SLEW_SHORTEST: u32 = 22
+const SLEW_LONGEST: u32 = 28
+const SLEW_LIMIT: u64 = NOMINAL_RATE / 2000
+
+/** RFC 5905: MAXDISP, 16 s, as an NTP short. */
+const MAX_DISPERSION: u32 = 16 << 16
+
+/** "GPS\0" and "INIT" (RFC 5905, figures 12 and 13). */
+const GPS: u32 = 0x4750_5300
+const INIT: u32 = 0x494e_4954
+
+const SLEW: Line = changetype<Line>(memory.data(32, 8))
+const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
+const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
+const REFERENCE: Instant = changetype<Instant>(memory.data(16, 8))
+
+let state: ClockState = ClockState.Unknown
+/** The served line is SLEW before this tick and the model from it on. */
+let slewEnd: u64 = 0
+/** |served - model| when the slew began, ns. */
+let slewSize: u64 = 0
+let restoredTicks: u64 = 0
+let restoredError: u64 = ERROR_UNKNOWN
+let acceptedTicks: u64 = 0
+let expired: bool = false
+let precision: i32 = 0
+let acceptedCount: u32 = 0
+let rejectedCount: u32 = 0
+let stepCount: u32 = 0
+
+/** Starts from nothing. Measures the precision: some 64 readings of the counter. */
+export function clockInit(): void {
+  precision = measurePrecision()
+  state = ClockState.Unknown
+  slewEnd = 0
+  slewSize = 0
+  restoredError = ERROR_UNKNOWN
+  acceptedTicks = 0
+  expired = false
+  acceptedCount = 0
+  rejectedCount = 0
+  stepCount = 0
+  REFERENCE.seconds = 0
+  REFERENCE.fraction = 0
+  REFERENCE.leap = 0
+  leapInit()
+  disciplineInit(ticks())
+}
+
+export function clockTicks(): u64 {
+  return ticks()
+}
+
+export function clockState(): ClockState {
+  return state
+}
+
+/** UTC at a tick, which may lie a little in the past or ahead. */
+export function clockNow(out: Instant, atTicks: u64): void {
+  lineAt(lineFor(atTicks), atTicks, HERE)
+  leapUtc(HERE, out)
+}
+
+/** Bound of |clockNow - UTC| at a tick, ns; `ERROR_UNKNOWN` when nothing is known. */
+export function clockErrorNanos(atTicks: u64): u64 {
+  if (state >= ClockState.Locked) return disciplineBound(atTicks) + (atTicks < slewEnd ? slewSize : 0)
+  if (state === ClockState.Unknown || restoredError === ERROR_UNKNOWN) return ERROR_UNKNOWN
+  const elapsed = <i64>(atTicks - restoredTicks)
+  return restoredError + (elapsed > 0 ? (RESTORED_GROWTH * <u64>elapsed) >> 24 : 0)
+}
+
+/** The leap indicator: 0, 1, 2, or 3 while not synchronised (RFC 5905, figure 9). */
+export function clockLeap(atTicks: u64): u32 {
+  if (clockStratum() !== 1) return 3
+  lineAt(lineFor(atTicks), atTicks, HERE)
+  return leapIndicator(HERE.seconds)
+}
+
+/** 1 or 16. */
+export function clockStratum(): u32 {
+  if (state === ClockState.Locked) return 1
+  return state === ClockState.Holdover && !expired ? 1 : 16
+}
+
+export function clockReferenceId(): u32 {
+  return clockStratum() === 1 ? GPS : INIT
+}
+
+/** The second of the last pulse that was followed; 0 before the first. */
+export function clockReferenceTime(out: Instant): void {
+  out.seconds = REFERENCE.seconds
+  out.fraction = REFERENCE.fraction
+  out.leap = REFERENCE.leap
+}
+
+/** The error bound as root dispersion, NTP short format (16.16 s), rounded up; at most 16 s. */
+export function clockRootDispersion(atTicks: u64): u32 {
+  const nanos = clockErrorNanos(atTicks)
+  if (nanos >= 16_000_000_000) return MAX_DISPERSION
+  // 2^16 / 1e9 as 2^-32 units: 281474.98
+  return <u32>((nanos * 281_475) >> 32) + 1
+}
+
+/** log2 of seconds; measured at boot. */
+export function clockPrecision(): i32 {
+  return precision
+}
+
+/** How fast the crystal is, in 1e-9 of its nominal frequency; positive: too fast. */
+export function clockFrequency(): i32 {
+  return <i32>crystalNanosPerSecond(disciplineModel().rate)
+}
+
+export function clockAccepted(): u32 {
+  return acceptedCount
+}
+
+export function clockRejected(): u32 {
+  return rejectedCount
+}
+
+export function clockSteps(): u32 {
+  return stepCount
+}
+
+/** A labelled pulse has come in; `now` is the present tick, a fraction of a second after the pulse's. */
+export function clockPulse(pulse: Pulse, now: u64): void {
+  lineAt(lineFor(now), now, FROM)
+  const verdict = disciplinePulse(pulse, knownError(pulse.ticks))
+  if (verdict === Verdict.Ignored) return
+  if (verdict === Verdict.Rejected) {
+    rejectedCount++
+    return
+  }
+  if (verdict === Verdict.Stepped) stepped()
+  else follow(pulse, now)
+  lineAt(disciplineModel(), pulse.ticks, HERE)
+  leapHear(pulse, HERE.seconds)
+  leapUtc(HERE, REFERENCE)
+  REFERENCE.fraction = 0
+}
+
+/**
+ * Time passes: call it at least once a second. Ages the bound, notices lost pulses, folds a past leap second.
+ * Returns the tick at which it wants to be called again.
+ */
+export function clockPoll(now: u64): u64 {
+  disciplineAge(now)
+  if (state === ClockState.Locked && now > acceptedTicks && now - acceptedTicks > HOLDOVER_AFTER) {
+    state = ClockState.Holdover
+  }
+  expired = state === ClockState.Holdover && disciplineBound(now) > HOLDOVER_LIMIT
+  foldLeap(now)
+  return now + <u64>(TICK_HZ / 2)
+}
+
+/** Takes the RTC's word: at `atTicks` UTC was `seconds` plus `fraction` (2^-64 s), within `errorNanos`. Only before a lock. */
+export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNanos: u64): void {
+  if (state > ClockState.Restored || stepCount > 0) return
+  const model = disciplineModel()
+  model.ticks = atTicks
+  model.seconds = seconds
+  model.fraction = fraction
+  restoredTicks = atTicks
+  restoredError = errorNanos
+  state = ClockState.Restored
+}
+
+/** The first tick, to within a tick or two, at which the clock reads the whole second `second` (UTC, no leap pending). */
+export function clockTicksAt(second: i64, near: u64): u64 {
+  const line = lineFor(near)
+  lineAt(line, near, HERE)
+  // 2^-32 seconds to go, and ticks = that * 16e6 / 2^32: fixed point suffices, the rate error is below 200 ppm of it.
+  const rest = ((second - HERE.seconds) << 32) - <i64>(HERE.fraction >> 32)
+  if (rest <= 0) return near
+  return near + ((<u64>rest * <u64>(TICK_HZ >> 8)) >> 24)
+}
+
+function lineFor(atTicks: u64): Line {
+  return atTicks < slewEnd ? SLEW : disciplineModel()
+}
+
+function knownError(atTicks: u64): f64 {
+  if (state === ClockState.Unknown) return f64.MAX_VALUE
+  return <f64>clockErrorNanos(atTicks)
+}
+
+function stepped(): void {
+  stepCount++
+  slewEnd = 0
+  // A clock that was synchronised and had to step does not know any more what to believe.
+  if (state >= ClockState.Locked) state = ClockState.Unknown
+}
+
+/** An accepted pulse has moved the model; what is served slews after it. */
+function follow(pulse: Pulse, now: u64): void {
+  acceptedCount++
+  acceptedTicks = pulse.ticks
+  if (disciplineConfident()) {
+    state = ClockState.Locked
+    expired = false
+  }
+  slewEnd = 0
+  const model = disciplineModel()
+  for (let k = SLEW_SHORTEST; k <= SLEW_LONGEST; k++) {
+    if (lineTowards(SLEW, FROM, now, model, k, SLEW_LIMIT)) {
+      slewEnd = now + ((<u64>1) << k)
+      break
+    }
+  }
+  lineAt(model, now, HERE)
+  slewSize = slewEnd === 0 ? 0 : <u64>Math.abs(stampDifference(FROM, HERE))
+}
+
+function foldLeap(now: u64): void {
+  lineAt(disciplineModel(), now, HERE)
+  const shift = leapFold(HERE.seconds)
+  if (shift === 0) return
+  disciplineRenumber(shift)
+  SLEW.seconds += shift
+}

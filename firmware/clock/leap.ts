@@ -1,0 +1,97 @@
+// Leap seconds: from the continuous scale of line.ts to UTC and back.
+//
+// The continuous scale agrees with POSIX seconds until an armed leap second; from then on it is ahead (insertion) or
+// behind (deletion) by one, until `leapFold` takes the difference out of all lines at once, ten seconds later.
+//
+// In: announcements on the pulses. A leap second is armed when ANNOUNCEMENTS pulses in a row agree on it, and disarmed
+// when WITHDRAWALS pulses in a row do not mention it. It must lie at a midnight (RFC 5905, section 7.3: the warning
+// concerns the last minute of the day).
+
+import { Pulse } from '../gnss/pulse'
+import { Instant } from '../time/instant'
+import { Stamp } from './line'
+
+const ANNOUNCEMENTS: u32 = 3
+const WITHDRAWALS: u32 = 60
+const FOLD_AFTER: i64 = 10
+const DAY: i64 = 86_400
+
+/** The midnight of the armed leap second, 0 when none is armed. */
+let midnight: i64 = 0
+/** +1 inserted, -1 left out. */
+let change: i64 = 0
+let candidate: i64 = 0
+let candidateChange: i64 = 0
+let agreed: u32 = 0
+let silent: u32 = 0
+
+export function leapInit(): void {
+  midnight = 0
+  change = 0
+  candidate = 0
+  agreed = 0
+  silent = 0
+}
+
+/** The continuous second of a pulse's label. */
+export function leapContinuous(pulse: Pulse): i64 {
+  if (pulse.leapSecond !== 0) return pulse.second + 1
+  if (midnight === 0 || pulse.second < midnight) return pulse.second
+  return pulse.second + change
+}
+
+/** Takes note of what a pulse announces; `now` is the continuous second. */
+export function leapHear(pulse: Pulse, now: i64): void {
+  if (pulse.leapSecond !== 0 || (midnight !== 0 && now >= midnight - 2)) return
+  const announced = pulse.leapWarning !== 0 && pulse.leapAt !== 0 ? pulse.leapAt + 1 : 0
+  if (announced === 0 || announced % DAY !== 0 || announced <= now) {
+    agreed = 0
+    if (++silent >= WITHDRAWALS) midnight = 0
+    return
+  }
+  silent = 0
+  const same = announced === candidate && <i64>pulse.leapWarning === candidateChange
+  candidate = announced
+  candidateChange = <i64>pulse.leapWarning
+  agreed = same ? agreed + 1 : 1
+  if (agreed < ANNOUNCEMENTS) return
+  midnight = candidate
+  change = candidateChange > 0 ? 1 : -1
+}
+
+/** UTC of a continuous time. */
+export function leapUtc(time: Stamp, out: Instant): void {
+  const second = time.seconds
+  out.fraction = <u32>(time.fraction >> 32)
+  out.leap = 0
+  out.seconds = second
+  if (midnight === 0) return
+  if (change > 0) {
+    if (second >= midnight) out.seconds = second - 1
+    if (second === midnight) out.leap = 1
+  } else if (second >= midnight - 1) {
+    out.seconds = second + 1
+  }
+}
+
+/** The leap indicator at a continuous second (RFC 5905, figure 9): 0, 1 or 2. It stands for the day before the leap. */
+export function leapIndicator(second: i64): u32 {
+  if (midnight === 0 || second < midnight - DAY) return 0
+  if (change > 0) return second <= midnight ? 1 : 0
+  return second < midnight - 1 ? 2 : 0
+}
+
+/** Once the leap is well past: the seconds to add to every line; the scale is POSIX again. 0: nothing to do. */
+export function leapFold(second: i64): i64 {
+  if (midnight === 0 || second < midnight + FOLD_AFTER) return 0
+  const shift = -change
+  midnight = 0
+  candidate = 0
+  agreed = 0
+  return shift
+}
+
+/** The armed midnight, 0 when none. */
+export function leapMidnight(): i64 {
+  return midnight
+}
