@@ -38,6 +38,9 @@ CNF
 
 ca trusted 'Noonmark test CA'
 ca stranger 'Another test CA'
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -keyout "$tmp/alone.key" \
+  -out "$tmp/alone.crt" -subj /CN=alone -addext subjectAltName=DNS:localhost 2>/dev/null
+cat "$tmp/alone.key" "$tmp/alone.crt" >alone.pem
 leaf good DNS:localhost,IP:127.0.0.1 20200101000000Z 21200101000000Z
 leaf elsewhere DNS:elsewhere.example 20200101000000Z 21200101000000Z
 leaf expired DNS:localhost,IP:127.0.0.1 20200101000000Z 20210101000000Z
