@@ -54,6 +54,7 @@ export function cmacRest(context: usize, accumulator: usize, data: usize, length
   } else {
     padBlock(LAST, data, length)
     xorBlock(accumulator, LAST)
+    zeroBlock(LAST)
     xorBlock(accumulator, context + K2)
   }
   aesEncryptBlock(context, accumulator, accumulator)
