@@ -24,7 +24,7 @@ const CIPHER: usize = memory.data(64, 8)
 
 let seeded: bool = false
 /** Bytes of the pool that are spent or were never filled. */
-let spent: u32 = POOL_SIZE
+let spent: u32 = 256
 
 /** The first seed: at least DRBG_SEED_MIN bytes of full entropy. False (and nothing happens) when it is shorter. */
 export function drbgSeed(entropy: usize, length: u32): bool {
