@@ -27,12 +27,15 @@ export interface ReceiverWires {
 export interface EthernetDevice {
   nextEvent(): number
   advance(now: number): void
-  write(header: number, headerLength: number, data: Uint8Array, now: number): void
-  read(header: number, headerLength: number, out: Uint8Array, now: number): void
+  /** One SPI frame; returns the instant of its end. */
+  write(header: number, headerLength: number, data: Uint8Array, now: number): number
+  read(header: number, headerLength: number, out: Uint8Array, now: number): number
   /** Level of INTn: 0 while a cause is unserved. */
   interruptLevel(now: number): number
   /** RSTn. */
   reset(level: number, now: number): void
+  /** Power fails and comes back. */
+  powerCycle(now: number): void
 }
 
 /** Where the Ethernet part's signals go. */

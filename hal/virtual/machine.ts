@@ -46,7 +46,7 @@ export interface MachineOptions {
   /** Fits the receiver; without it the UART is silent. */
   receiver?: (wires: ReceiverWires, world: World) => ReceiverDevice
   /** Fits the W5500; without it the SPI bus reads 0xFF. */
-  ethernet?: (wires: EthernetWires, now: () => number) => EthernetDevice
+  ethernet?: (wires: EthernetWires) => EthernetDevice
   /** Console output as it comes. */
   onConsole?: (text: string) => void
   onTrap?: (trap: Trap) => void
@@ -62,16 +62,14 @@ export interface Costs {
   ticks: number
   /** Any other call. */
   call: number
-  /** One byte on the SPI bus. */
-  spiByte: number
   /** Chip select and setup of one SPI transfer. */
   spiSetup: number
   /** One byte with its acknowledge on the I2C bus. */
   i2cByte: number
 }
 
-/** An ESP32-C3 at 160 MHz, SPI at 20 MHz, I2C at 400 kHz. */
-export const ESP32C3: Costs = { wake: 4000, ticks: 400, call: 500, spiByte: 400, spiSetup: 2500, i2cByte: 22_500 }
+/** An ESP32-C3 at 160 MHz, I2C at 400 kHz. */
+export const ESP32C3: Costs = { wake: 4000, ticks: 400, call: 500, spiSetup: 2500, i2cByte: 22_500 }
 
 /** A DS3231's state with the true UTC at which it was saved (POSIX seconds, fractional part in nanos). */
 export interface SavedRtc {
@@ -181,7 +179,7 @@ export class VirtualMachine implements Hal {
     this.flash = this.makeFlash()
     this.rtc = this.makeRtc()
     this.receiver = options.receiver?.(this.receiverWires(), this.world)
-    this.ethernet = options.ethernet?.({ interrupt: (nanos) => this.interrupt(nanos) }, () => this.clock.now())
+    this.ethernet = options.ethernet?.({ interrupt: (nanos) => this.interrupt(nanos) })
     this.receiver?.powerOn(this.clock.now())
   }
 
@@ -255,7 +253,7 @@ export class VirtualMachine implements Hal {
     this.uart.clear()
     this.rtc.powerOff(now)
     this.receiver?.powerOff(now)
-    this.ethernet?.reset(0, now)
+    this.ethernet?.powerCycle(now)
   }
 
   powerOn(): void {
@@ -263,7 +261,7 @@ export class VirtualMachine implements Hal {
     this.flash.restorePower()
     this.rtc.powerOn(now)
     this.receiver?.powerOn(now)
-    this.ethernet?.reset(1, now)
+    this.ethernet?.powerCycle(now)
     this.resetReason = 0
     this.powered = true
     this.bootAt = now
@@ -599,18 +597,19 @@ export class VirtualMachine implements Hal {
   }
 
   spiWrite(header: number, headerLength: number, data: number, length: number): void {
-    this.spend(this.costs.spiSetup + this.costs.spiByte * (headerLength + length))
+    this.spend(this.costs.spiSetup)
     const now = this.clock.now()
     this.advance(now)
-    this.ethernet?.write(header >>> 0, headerLength, this.bytes(data, length), now)
+    const end = this.ethernet?.write(header >>> 0, headerLength, this.bytes(data, length), now) ?? now
+    this.spend(end - now)
   }
 
   spiRead(header: number, headerLength: number, data: number, length: number): void {
-    this.spend(this.costs.spiSetup + this.costs.spiByte * (headerLength + length))
+    this.spend(this.costs.spiSetup)
     const now = this.clock.now()
     this.advance(now)
     const out = this.bytes(data, length)
-    if (this.ethernet) this.ethernet.read(header >>> 0, headerLength, out, now)
+    if (this.ethernet) this.spend(this.ethernet.read(header >>> 0, headerLength, out, now) - now)
     else out.fill(0xff)
   }
 
