@@ -14,6 +14,10 @@ const REAL_CLOCK = 'firmware/clock/clock.ts'
 const TEST_CLOCK = 'test/ntp/clock.entry.ts'
 const ROOMS = ['time', 'bytes', 'crypto', 'nts', 'ntp']
 
+/** Bytes of the reply buffer that are watched: more than any reply has. */
+const GUARDED = 2048
+const UNTOUCHED = new Uint8Array(GUARDED).fill(0xa5)
+
 /** `NtpCount` of firmware/ntp/counters.ts. */
 export const COUNTS = [
   'served',
@@ -104,10 +108,13 @@ export async function loadNtp(seed: number, flavour: Flavour = 'checked'): Promi
   memory.fill(seed, request, request + 64)
   call('seed', 64)
   call('keyringCreate')
-  const counters = (): number[] => COUNTS.map((_, i) => call('ntpCounter', i))
+  const ntpCounter = exported['ntpCounter'] as (outcome: number) => number
+  const counters = (): number[] => COUNTS.map((_, i) => ntpCounter(i))
+  let counts = counters()
 
   const serve = (packet: Uint8Array, capacity = 2048, offset = 0): Uint8Array | undefined => {
     memory.set(packet, request + offset)
+    counts = counters()
     const length = call('serve', packet.length, capacity, offset)
     return length === 0 ? undefined : memory.slice(reply + offset, reply + offset + length)
   }
@@ -117,15 +124,16 @@ export async function loadNtp(seed: number, flavour: Flavour = 'checked'): Promi
     serve,
     outcome(packet, capacity) {
       // A forgotten byte of the reply shows as 0xA5.
-      memory.fill(0xa5, reply, reply + 4096)
-      const before = counters()
+      memory.fill(0xa5, reply, reply + GUARDED)
       const answer = serve(packet, capacity)
-      if (memory.subarray(reply + (answer?.length ?? 0), reply + 4096).some((byte) => byte !== 0xa5) && answer) {
-        throw new Error('wrote beyond the reply')
-      }
-      const changed = counters().flatMap((count, i) => (count === before[i] ? [] : [i]))
-      if (changed.length !== 1) throw new Error(`counted ${changed.length} times`)
-      return [COUNTS[changed[0]!]!, answer]
+      const end = answer?.length ?? 0
+      const beyond = memory.subarray(reply + end, reply + GUARDED)
+      if (answer && Buffer.compare(beyond, UNTOUCHED.subarray(end)) !== 0) throw new Error('wrote beyond the reply')
+      const before = counts
+      counts = counters()
+      const changed = COUNTS.filter((_, i) => counts[i] !== before[i])
+      if (changed.length !== 1) throw new Error(`counted as ${changed.join(' and ')}`)
+      return [changed[0]!, answer]
     },
     seal({ aead, c2s, s2c }) {
       memory.set(c2s, keys)

@@ -21,11 +21,21 @@ export interface Association {
 // Bytes.
 
 export function concat(...parts: ArrayLike<number>[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => Array.from(part)))
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
 }
 
 export function u16(...values: number[]): Uint8Array {
-  return Uint8Array.from(values.flatMap((value) => [value >> 8, value & 0xff]))
+  const bytes = new Uint8Array(2 * values.length)
+  values.forEach((value, i) => {
+    bytes.set([value >> 8, value & 0xff], 2 * i)
+  })
+  return bytes
 }
 
 export function ascii(text: string): Uint8Array {
@@ -48,7 +58,7 @@ export function random(seed: number): { u32(): number; below(n: number): number;
   return {
     u32,
     below: (n) => u32() % n,
-    bytes: (n) => Uint8Array.from({ length: n }, () => u32() >>> 24),
+    bytes: (n) => new Uint8Array(n).map(() => u32() >>> 24),
   }
 }
 
@@ -73,7 +83,7 @@ export interface Header {
   transmit?: Uint8Array
 }
 
-export const TRANSMIT = Uint8Array.from([0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8])
+export const TRANSMIT: Uint8Array = Uint8Array.from([0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8])
 
 /** A client's header; all that a client need not tell is zero. */
 export function header({ version = 4, mode = 3, leap = 0, poll = 6, transmit = TRANSMIT }: Header = {}): Uint8Array {
@@ -154,7 +164,7 @@ export interface RequestOptions extends AuthenticatorOptions, Header {
   after?: Uint8Array
 }
 
-export const UID = Uint8Array.from({ length: 32 }, (_, i) => 0xc0 + i)
+export const UID: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => 0xc0 + i)
 
 /** A request as RFC 8915 section 5.7 has it, or as the options spoil it. */
 export function request(association: Association, cookie: Uint8Array, options: RequestOptions = {}): Uint8Array {
@@ -213,7 +223,11 @@ export function parseReply(packet: Uint8Array): Reply {
  * The cookies of an authentic reply. Throws unless it holds exactly the identifier and one authenticator, in this
  * order, and nothing but cookies inside.
  */
-export function openReply(association: Association, reply: Uint8Array, uniqueIdentifier = UID): Uint8Array[] {
+export function openReply(
+  association: Association,
+  reply: Uint8Array,
+  uniqueIdentifier: Uint8Array = UID,
+): Uint8Array[] {
   const [identifier, proof, ...more] = fields(reply, 48)
   if (identifier?.type !== UNIQUE_IDENTIFIER || hex(identifier.body) !== hex(uniqueIdentifier)) {
     throw new Error('not the identifier that was sent')
