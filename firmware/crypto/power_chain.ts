@@ -7,11 +7,17 @@
 // Which multiplications run depends on the chain alone, never on the number.
 
 import { mul25519, sqr25519 } from './field25519'
+import { mulP256, sqrP256 } from './p256_field'
+import { mulOrder, sqrOrder } from './p256_scalar'
 
 /** Which arithmetic a chain runs in. */
 export const enum Modulus {
   /** 2^255 - 19 */
   Field25519 = 0,
+  /** P-256's p, in Montgomery form */
+  P256Field = 1,
+  /** P-256's n, in Montgomery form */
+  P256Order = 2,
 }
 
 /** Bytes of an element, for every modulus. */
@@ -71,9 +77,13 @@ export function powerStep(state: usize, chain: usize, modulus: Modulus): bool {
 }
 
 function multiply(a: usize, b: usize, modulus: Modulus): void {
-  mul25519(a, a, b)
+  if (modulus === Modulus.Field25519) mul25519(a, a, b)
+  else if (modulus === Modulus.P256Field) mulP256(a, a, b)
+  else mulOrder(a, a, b)
 }
 
 function square(a: usize, modulus: Modulus): void {
-  sqr25519(a, a)
+  if (modulus === Modulus.Field25519) sqr25519(a, a)
+  else if (modulus === Modulus.P256Field) sqrP256(a, a)
+  else sqrOrder(a, a)
 }

@@ -1,0 +1,58 @@
+// 256-bit numbers as eight 32-bit limbs, little end first, at 4-aligned addresses: what does not depend on a modulus.
+//
+// Answers about numbers are masks, all ones for yes and 0 for no, so that secrets choose without branches.
+
+import { loadU32be, storeU32be } from '../bytes/endian'
+
+/** Bytes of a number. */
+export const LIMBS_SIZE: usize = 32
+
+/** out = the 32 bytes at any address, big end first */
+export function loadLimbsBe(out: usize, bytes: usize): void {
+  for (let i: usize = 0; i < 32; i += 4) store<u32>(out + i, loadU32be(bytes + 28 - i))
+}
+
+/** Writes a as 32 bytes at any address, big end first. */
+export function storeLimbsBe(bytes: usize, a: usize): void {
+  for (let i: usize = 0; i < 32; i += 4) storeU32be(bytes + 28 - i, load<u32>(a + i))
+}
+
+/** out = a small number */
+export function setLimbs(out: usize, value: u32): void {
+  memory.fill(out, 0, LIMBS_SIZE)
+  store<u32>(out, value)
+}
+
+/** Whether a = 0. */
+export function zeroMask(a: usize): u32 {
+  let any: u32 = 0
+  for (let i: usize = 0; i < 32; i += 4) any |= load<u32>(a + i)
+  return maskIfZero(any)
+}
+
+/** Whether a = b. */
+export function equalMask(a: usize, b: usize): u32 {
+  let difference: u32 = 0
+  for (let i: usize = 0; i < 32; i += 4) difference |= load<u32>(a + i) ^ load<u32>(b + i)
+  return maskIfZero(difference)
+}
+
+/** Whether a < b. */
+export function belowMask(a: usize, b: usize): u32 {
+  let borrow: i64 = 0
+  for (let i: usize = 0; i < 32; i += 4) borrow = (borrow + <i64>load<u32>(a + i) - <i64>load<u32>(b + i)) >> 32
+  return <u32>borrow
+}
+
+/** Whether a single word is 0. */
+export function maskIfZero(word: u32): u32 {
+  return <u32>((<i64>word - 1) >> 63)
+}
+
+/** Copies `size` bytes (a multiple of 4) from `from` to `out` where `mask` is all ones; reads and writes both always. */
+export function moveIf(mask: u32, out: usize, from: usize, size: usize): void {
+  for (let i: usize = 0; i < size; i += 4) {
+    const old = load<u32>(out + i)
+    store<u32>(out + i, old ^ ((old ^ load<u32>(from + i)) & mask))
+  }
+}
