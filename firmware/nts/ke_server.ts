@@ -4,7 +4,8 @@
 //
 //   keParse(all bytes so far) -> NeedMore: call again with more (or `keRefuse` when patience ends)
 //                             -> Complete: if keNeedsExport, export two keys (label `putExporterLabel`, context
-//                                `putExporterContext`, `keKeyLength` bytes each); then keRespond, send, close.
+//                                `putExporterContext`, `keKeyLength` bytes each); then respond, send, close.
+//   keRespond at once, or keRespondStart and keRespondStep until it is true: a step seals one cookie, nine AES blocks.
 //
 // Decisions (docs/decisions): a request may have 1024 bytes, the RFC's floor. The first fault in the request decides the
 // error code, and it is told when the request has ended. AES-128-GCM-SIV (30) is agreed only with a client that sends
@@ -58,7 +59,7 @@ export const enum KeDirection {
   ServerToClient = 1,
 }
 
-/** What a request says. 40 bytes, 4-aligned. */
+/** What a request says, and how far the response has come. 4-aligned. */
 @unmanaged
 export class KeRequest {
   /** A `KeError`, or `KE_NO_ERROR`. */
@@ -76,7 +77,12 @@ export class KeRequest {
   gcmSivPlace: u32
   /** 1 when the client wants the RFC's exporter context with AES-128-GCM-SIV. */
   compliantExport: u32
-  reserved: u32
+  /** The response: where it begins, where its next record goes, cookies still to come, the keys to put into them. */
+  response: usize
+  responseEnd: usize
+  cookiesLeft: u32
+  c2s: usize
+  s2c: usize
 }
 
 /** Bytes of a `KeRequest`. */
@@ -142,12 +148,48 @@ export function putExporterContext(p: usize, request: KeRequest, direction: KeDi
  * `ntpPort` is told to the client when it is not 123.
  */
 export function keRespond(request: KeRequest, c2s: usize, s2c: usize, ntpPort: u32, out: usize, capacity: u32): u32 {
-  if (capacity < KE_RESPONSE_MAX) return 0
-  const end = putAnswer(out, request, c2s, s2c, ntpPort)
-  return <u32>(putEmptyRecord(end, RecordType.EndOfMessage, true) - out)
+  if (!keRespondStart(request, c2s, s2c, ntpPort, out, capacity)) return 0
+  while (!keRespondStep(request)) {}
+  return keResponseLength(request)
 }
 
-function putAnswer(p: usize, request: KeRequest, c2s: usize, s2c: usize, ntpPort: u32): usize {
+/** As `keRespond`, in steps. False when `capacity` is too small. The keys must stay where they are until the end. */
+export function keRespondStart(
+  request: KeRequest,
+  c2s: usize,
+  s2c: usize,
+  ntpPort: u32,
+  out: usize,
+  capacity: u32,
+): bool {
+  if (capacity < KE_RESPONSE_MAX) return false
+  request.response = out
+  request.c2s = c2s
+  request.s2c = s2c
+  request.cookiesLeft = keNeedsExport(request) ? KE_COOKIES : 0
+  request.responseEnd = putAnswer(out, request, ntpPort)
+  return true
+}
+
+/** Adds one cookie, or the end; true when the response is whole. */
+export function keRespondStep(request: KeRequest): bool {
+  if (request.cookiesLeft === 0) {
+    request.responseEnd = putEmptyRecord(request.responseEnd, RecordType.EndOfMessage, true)
+    return true
+  }
+  const body = putRecordHeader(request.responseEnd, RecordType.NewCookie, false, cookieLength(request.aead))
+  request.responseEnd = body + cookieSeal(request.aead, request.c2s, request.s2c, body)
+  request.cookiesLeft -= 1
+  return false
+}
+
+/** Bytes of the response so far. */
+export function keResponseLength(request: KeRequest): u32 {
+  return <u32>(request.responseEnd - request.response)
+}
+
+/** All records but the cookies and the end. */
+function putAnswer(p: usize, request: KeRequest, ntpPort: u32): usize {
   if (request.error !== KE_NO_ERROR) return putU16Record(p, RecordType.Error, true, request.error)
   if (!request.offersNtpv4) return putEmptyRecord(p, RecordType.NextProtocol, true)
   if (request.aead === NtsAead.None) {
@@ -159,16 +201,7 @@ function putAnswer(p: usize, request: KeRequest, c2s: usize, s2c: usize, ntpPort
   p = putU16Record(p, RecordType.AeadAlgorithm, true, request.aead)
   if (request.aead === NtsAead.Aes128GcmSiv) p = putEmptyRecord(p, RecordType.CompliantGcmSivExport, false)
   // Critical: a client that does not understand the port must not go to port 123.
-  if (ntpPort !== NTP_PORT) p = putU16Record(p, RecordType.NtpPort, true, ntpPort)
-  return putCookies(p, request.aead, c2s, s2c)
-}
-
-function putCookies(p: usize, aead: u32, c2s: usize, s2c: usize): usize {
-  for (let i: u32 = 0; i < KE_COOKIES; i++) {
-    p = putRecordHeader(p, RecordType.NewCookie, false, cookieLength(aead))
-    p += cookieSeal(aead, c2s, s2c, p)
-  }
-  return p
+  return ntpPort === NTP_PORT ? p : putU16Record(p, RecordType.NtpPort, true, ntpPort)
 }
 
 function canSeal(): bool {

@@ -125,6 +125,17 @@ describe('the NTS-KE server answers', () => {
     }
   })
 
+  it('one cookie a step, so that no step is long', () => {
+    for (const [request, expected, steps] of [
+      [CHRONY, GCM_SIV_ANSWER, 9],
+      [END, BAD_REQUEST, 1],
+    ] as const) {
+      parse(request)
+      expect(nts.call('respondInSteps', 123)).toBe(steps)
+      expect(show(nts.output(nts.call('responseLength')))).toEqual(expected)
+    }
+  })
+
   it('by exporting keys as RFC 8915 section 5.1 says', () => {
     const label = hex(ascii('EXPORTER-network-time-security'))
     for (const [request, context, length] of [

@@ -11,6 +11,9 @@ import {
   keParse,
   keRefuse,
   keRespond,
+  keRespondStart,
+  keRespondStep,
+  keResponseLength,
   putExporterContext,
   putExporterLabel,
 } from '../../firmware/nts/ke_server'
@@ -94,4 +97,14 @@ export function responseMax(): u32 {
 }
 export function respond(port: u32, capacity: u32): u32 {
   return keRespond(REQUEST, C2S, S2C, port, OUTPUT, capacity)
+}
+/** The same in steps; returns their number, and leaves the length to `responseLength`. */
+export function respondInSteps(port: u32): u32 {
+  keRespondStart(REQUEST, C2S, S2C, port, OUTPUT, KE_RESPONSE_MAX)
+  let steps: u32 = 1
+  while (!keRespondStep(REQUEST)) steps += 1
+  return steps
+}
+export function responseLength(): u32 {
+  return keResponseLength(REQUEST)
 }
