@@ -100,7 +100,7 @@ const CERT_AND_CRL_SIGN: u32 = 0x06
 /** First second of 2050, from which on dates are GeneralizedTime (RFC 5280, section 4.1.2.5). */
 const YEAR_2050: i64 = 2_524_608_000
 
-const CIVIL = changetype<Civil>(memory.data(CIVIL_SIZE, 8))
+const CIVIL = changetype<Civil>(memory.data(<i32>CIVIL_SIZE, 8))
 
 /** Opens the Certificate; returns the mark for `x509EndCertificate`. The to-be-signed part begins at `writer.at`. */
 export function x509BeginCertificate(writer: DerWriter): usize {

@@ -18,7 +18,7 @@ import {
 import { pemEncode, pemLength } from '../../firmware/tls/pem'
 import { x509WriteTime } from '../../firmware/tls/x509_write'
 
-const WRITER = changetype<DerWriter>(memory.data(DER_WRITER_SIZE, 8))
+const WRITER = changetype<DerWriter>(memory.data(<i32>DER_WRITER_SIZE, 8))
 const INPUT: usize = memory.data(70_000, 8)
 const OUTPUT: usize = memory.data(70_000, 8)
 
