@@ -62,6 +62,7 @@ const INIT: u32 = 0x494e_4954
 const SLEW: Line = changetype<Line>(memory.data(32, 8))
 const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
+const THERE: Instant = changetype<Instant>(memory.data(16, 8))
 const REFERENCE: Instant = changetype<Instant>(memory.data(16, 8))
 
 let state: ClockState = ClockState.Unknown
@@ -216,12 +217,11 @@ export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNan
   state = ClockState.Restored
 }
 
-/** The first tick, to within a tick or two, at which the clock reads the whole second `second` (UTC, no leap pending). */
+/** The tick, to within a few, at which the clock will read the whole second `second` (UTC); `near` when that is past. */
 export function clockTicksAt(second: i64, near: u64): u64 {
-  const line = lineFor(near)
-  lineAt(line, near, HERE)
-  // 2^-32 seconds to go, and ticks = that * 16e6 / 2^32: fixed point suffices, the rate error is below 200 ppm of it.
-  const rest = ((second - HERE.seconds) << 32) - <i64>(HERE.fraction >> 32)
+  clockNow(THERE, near)
+  // 2^-32 seconds to go; ticks = that * 16e6 / 2^32. The crystal's error of some ppm is left out.
+  const rest = ((second - THERE.seconds) << 32) - <i64>THERE.fraction
   if (rest <= 0) return near
   return near + ((<u64>rest * <u64>(TICK_HZ >> 8)) >> 24)
 }
