@@ -86,6 +86,19 @@ describe('a cookie', () => {
     }
   })
 
+  it('of any length or AEAD writes nothing beyond the keys', () => {
+    newRing()
+    nts.call('spilt')
+    const head = nts.seal(siv).slice(0, 2)
+    for (const aead of [0, SIV, GCM_SIV, 16, 0xffff]) {
+      for (let length = 4; length <= 800; length += 4) {
+        const cookie = concat(head, [aead >> 8, aead & 0xff], new Uint8Array(length - 4))
+        expect(nts.open(cookie)).toBeUndefined()
+      }
+    }
+    expect(nts.call('spilt')).toBe(0)
+  })
+
   it('cannot turn into one for the other AEAD', () => {
     newRing()
     const cookie = nts.seal(gcmSiv)
@@ -151,6 +164,18 @@ describe('the key ring', () => {
     expect(hex(nts.blob())).toContain(key)
     rotate(NOW + 8n * DAY)
     expect(hex(nts.blob())).not.toContain(key)
+  })
+
+  it('erases all keys that retire at once', () => {
+    newRing()
+    const keys = [hex(keyOf(nts.blob(), nts.call('keyringCurrent')))]
+    for (let day = 1n; day <= 7n; day++) {
+      rotate(NOW + day * DAY)
+      keys.push(hex(keyOf(nts.blob(), nts.call('keyringCurrent'))))
+    }
+    rotate(NOW + 12n * DAY)
+    const blob = hex(nts.blob())
+    expect(keys.map((key) => blob.includes(key))).toEqual([...Array(5).fill(false), ...Array(3).fill(true)])
   })
 
   it('retires as many keys as days have passed while the appliance was off', () => {
