@@ -210,6 +210,8 @@ export function labelEdge(edge: u64): void {
     if (!first) lose(error < 0 ? LabelFault.PulseExtra : LabelFault.PulseMissing)
     pulsesInRow = 1
     confirmed = false
+    // What was announced for the next pulse was not this one.
+    tpPulse = 0
     return
   }
   pulsesInRow++
@@ -222,6 +224,7 @@ export function labelEdge(edge: u64): void {
 export function labelEdgesLost(): void {
   lose(LabelFault.PulseLost)
   pulsesInRow = 0
+  tpPulse = 0
 }
 
 /** Time passes: a pulse that does not come takes the label with it. */
