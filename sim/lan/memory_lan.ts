@@ -107,7 +107,8 @@ export class MemoryLan extends Lan {
     const end = nanos + (this.peer(from.ip)?.latency ?? 0)
     this.events.add(end, () => {
       const to = destination ?? this.address
-      arrived?.(this.chip().receiveUdp(end, from.ip, from.port, to, port, data, data.length))
+      const stored = this.chip().receiveUdp(end, from.ip, from.port, to, port, data, data.length)
+      arrived?.(stored)
     })
   }
 
