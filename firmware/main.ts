@@ -1,26 +1,208 @@
-import { Channel, capture, TICK_HZ, ticks } from '../hal/abi'
+// The appliance. boot() prepares the parts; poll() lets each do what is due and says when to call again.
+//
+//   PPS edge, receiver's bytes -> gnss -> clock -> NTP replies
+//   RTC -> clock, until the receiver speaks; clock -> RTC, from then on
+//   flash -> key ring, identity -> NTS-KE
+//
+// One thread, no waiting: a poll() does at most one NTP request and a bounded share of the public-key work. NTP comes
+// first. Nothing here allocates; every buffer is static.
 
-@unmanaged
-class Foo {
-  a: u32
-  b: u64
-}
-const CAPTURE = memory.data(16, 8)
-const FOO = changetype<Foo>(memory.data(offsetof<Foo>(), 8))
-const T: StaticArray<u32> = [1, 2, 3, 4]
-const enum E {
-  A = 1,
-  B,
-}
-function put(p: usize, s: string): usize {
-  for (let i = 0; i < s.length; i++) store<u8>(p + i, s.charCodeAt(i))
-  return p + s.length
-}
+import {
+  Channel,
+  capture,
+  console_read,
+  console_write,
+  entropy,
+  features,
+  Pin,
+  pin_write,
+  TICK_HZ,
+  ticks,
+  uart_read,
+  watchdog,
+} from '../hal/abi'
+import { ClockState, clockErrorNanos, clockInit, clockNow, clockPoll, clockPulse, clockState } from './clock/clock'
+import { restoreInit, restorePoll } from './clock/restore'
+import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
+import { consoleCommand } from './console/commands'
+import { lineTake } from './console/line'
+import { say, sayLine, sayNumber, textBytes, textDrained, textLength } from './console/text'
+import { wipe } from './crypto/constant_time'
+import { drbgReseed, drbgSeed } from './crypto/drbg'
+import {
+  settingsAddress,
+  settingsGateway,
+  settingsKePort,
+  settingsMac,
+  settingsMask,
+  settingsNames,
+  settingsNamesLength,
+  settingsNtpPort,
+  settingsRead,
+} from './drivers/board_settings'
+import { logMaintain, logMount } from './drivers/flash_log'
+import { ubloxInit, ubloxPoll } from './drivers/ublox'
+import { ethernetDeadline, ethernetPoll, ethernetStart } from './drivers/w5500_ethernet'
+import { receiverBytes, receiverHint, receiverInit, receiverLabel, receiverPoll, receiverPulse } from './gnss/receiver'
+import { kePortIsOpen, kePortOpen, kePortPoll } from './net/ke_port'
+import { ntpPortOpen, ntpPortPoll } from './net/ntp_port'
+import { keyringKeeperLoad, keyringKeeperPoll } from './nts/keyring_keeper'
+import { Instant } from './time/instant'
+import {
+  identityKeeperCredentials,
+  identityKeeperLoad,
+  identityKeeperPoll,
+  identityKeeperStep,
+} from './tls/identity_keeper'
+
+const SECOND: u64 = <u64>TICK_HZ
+
+/** Public-key work in one poll() ends after this: 100 us. */
+const WORK_TICKS: u64 = 1600
+
+/** Flash is erased only while the next pulse is at least this far: 0.45 s, when an erase may take 0.4 s. */
+const ERASE_CLEARANCE: u32 = 0x7333_3333
+
+/** Fresh entropy for the random generator every ten minutes. */
+const RESEED_INTERVAL: u64 = SECOND * 600
+const SEED_SIZE: u32 = 64
+
+const CAPTURE: usize = memory.data(16, 8)
+const BYTES: usize = memory.data(128, 8)
+const BYTES_SIZE: u32 = 128
+const SEED: usize = memory.data(64, 8)
+const NOW = changetype<Instant>(memory.data(16, 8))
+
+let pulses: u32 = 0
+let ubloxDue: u64 = 0
+let clockDue: u64 = 0
+let rtcDue: u64 = 0
+let secondDue: u64 = 0
+let reseedDue: u64 = 0
+let seeded: bool = false
+let announced: bool = false
+
 export function boot(): void {
-  FOO.a = 3
-  put(CAPTURE, 'hi')
-}
-export function poll(): u64 {
+  const now = ticks()
+  settingsRead()
+  seed()
+  clockInit()
+  restoreInit()
+  rtcSyncInit()
+  receiverInit()
+  ubloxInit(now)
   capture(Channel.Pps, CAPTURE)
-  return ticks() + TICK_HZ + FOO.a + unchecked(T[FOO.a & 3]) + E.B
+  pulses = load<u32>(CAPTURE)
+  if (!logMount()) {
+    say('fault: the flash cannot be used')
+    sayLine()
+  }
+  keyringKeeperLoad()
+  identityKeeperLoad(settingsNames(), settingsNamesLength(), settingsAddress())
+  ethernetStart(settingsMac(), settingsAddress(), settingsMask(), settingsGateway(), now)
+  ntpPortOpen(settingsNtpPort())
+  reseedDue = now + RESEED_INTERVAL
+  say('noonmark boot features=')
+  sayNumber(features())
+  sayLine()
+}
+
+/** Serves what is due; returns the tick at which it wants to run again at the latest. */
+export function poll(): u64 {
+  const now = ticks()
+  takePulse(now)
+  takeReceiver(now)
+  const more = serveNetwork(now)
+  if (now >= clockDue) clockDue = clockPoll(now)
+  restorePoll()
+  if (now >= rtcDue) rtcDue = rtcSyncPoll(now)
+  if (now >= secondDue) everySecond(now)
+  serveConsole()
+  return more ? now : nextDue(now)
+}
+
+/** The start of a second, as the machine captured it. */
+function takePulse(now: u64): void {
+  capture(Channel.Pps, CAPTURE)
+  const count = load<u32>(CAPTURE)
+  if (count === pulses) return
+  pulses = count
+  receiverPulse(load<u64>(CAPTURE, 8), now)
+}
+
+/** The receiver's words; and what they make of the last pulse. */
+function takeReceiver(now: u64): void {
+  for (let length = uart_read(BYTES, BYTES_SIZE); length !== 0; length = uart_read(BYTES, BYTES_SIZE)) {
+    receiverBytes(BYTES, length, now)
+    ubloxDue = now
+  }
+  if (now >= ubloxDue) ubloxDue = ubloxPoll(now)
+  if (receiverPoll(now)) clockPulse(receiverLabel(), now)
+}
+
+/** NTP first; then slices of public-key work for as long as nobody waits. True when there is more to do at once. */
+function serveNetwork(now: u64): bool {
+  ethernetPoll(now)
+  if (ntpPortPoll(now)) return true
+  const end = now + WORK_TICKS
+  do {
+    if (!kePortPoll(now) && !identityKeeperStep()) return false
+  } while (ticks() < end)
+  return true
+}
+
+function everySecond(now: u64): void {
+  secondDue = now + SECOND
+  watchdog()
+  if (now >= reseedDue) {
+    reseedDue = now + RESEED_INTERVAL
+    seed()
+  }
+  const locked = clockState() === ClockState.Locked
+  pin_write(Pin.LedLocked, locked ? 1 : 0)
+  clockNow(NOW, now)
+  if (clockState() === ClockState.Restored) receiverHint(NOW, now, clockErrorNanos(now))
+  if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
+  if (!locked) {
+    keyringKeeperPoll(0)
+    return
+  }
+  keyringKeeperPoll(NOW.seconds)
+  identityKeeperPoll(NOW.seconds)
+  if (!kePortIsOpen() && identityKeeperCredentials() !== 0) kePortOpen(settingsKePort(), settingsNtpPort())
+  if (!announced && kePortIsOpen()) {
+    announced = true
+    say('ready')
+    sayLine()
+  }
+}
+
+function serveConsole(): void {
+  for (let length = console_read(BYTES, BYTES_SIZE); length !== 0; length = console_read(BYTES, BYTES_SIZE)) {
+    for (let i: u32 = 0; i < length; i++) if (lineTake(<u32>load<u8>(BYTES + i))) consoleCommand(ticks())
+  }
+  const length = textLength()
+  if (length !== 0) textDrained(console_write(textBytes(), <u32>length))
+}
+
+function nextDue(now: u64): u64 {
+  let due = ethernetDeadline(now)
+  if (ubloxDue < due) due = ubloxDue
+  if (clockDue < due) due = clockDue
+  if (rtcDue < due) due = rtcDue
+  if (secondDue < due) due = secondDue
+  return due
+}
+
+/** Gives the random generator fresh entropy. A source that fails its tests leaves it as it is: unseeded, if it was. */
+function seed(): void {
+  if (entropy(SEED, SEED_SIZE) !== 0) {
+    say('fault: no entropy')
+    sayLine()
+  } else if (seeded) drbgReseed(SEED, SEED_SIZE)
+  else {
+    drbgSeed(SEED, SEED_SIZE)
+    seeded = true
+  }
+  wipe(SEED, SEED_SIZE)
 }

@@ -2,7 +2,7 @@
 
 /** Longest line, in bytes; longer ones are cut there. */
 const LINE_MAX: usize = 128
-const LINE: usize = memory.data(LINE_MAX, 8)
+const LINE: usize = memory.data(<i32>LINE_MAX, 8)
 let used: usize = 0
 let complete: bool = false
 

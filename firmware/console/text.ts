@@ -6,7 +6,7 @@ import { putAscii, putDecimal, putHex, putSigned } from '../bytes/ascii'
 
 /** Room for the longest answer: the two certificates in PEM (2 x 1,100) and some lines. */
 const TEXT_SIZE: usize = 4096
-const TEXT: usize = memory.data(TEXT_SIZE, 8)
+const TEXT: usize = memory.data(<i32>TEXT_SIZE, 8)
 
 /** Longest single item that the functions below write. */
 const ITEM_MAX: usize = 256

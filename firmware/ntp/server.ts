@@ -69,6 +69,11 @@ export function ntpSetTransmitDelay(plain: u32, nts: u32, ntsPerCookie: u32): vo
   cookieDelay = ntsPerCookie
 }
 
+/** The tick at which the last reply's T3 was read: what passed since is the sealing. */
+export function ntpTransmitTicks(): u64 {
+  return transmitTicks
+}
+
 function servePlain(t2: Instant, reply: usize): u32 {
   const length = NTP_HEADER_LENGTH + putUniqueIdentifier(reply)
   const outcome = putHeader(t2, reply, NtpCount.Served)
@@ -149,7 +154,8 @@ function putCommon(reply: usize, leap: u32, stratum: u32, referenceId: u32): voi
 
 /** T3. `delay` in 2^-32 s. */
 function putTransmitTime(reply: usize, delay: u32): void {
-  clockNow(INSTANT, clockTicks())
+  transmitTicks = clockTicks()
+  clockNow(INSTANT, transmitTicks)
   const fraction = <u64>INSTANT.fraction + <u64>delay
   INSTANT.fraction = <u32>fraction
   INSTANT.seconds += <i64>(fraction >> 32)
@@ -174,6 +180,7 @@ const REQUEST = changetype<NtpRequest>(memory.data(offsetof<NtpRequest>(), 8))
 const KEYS = changetype<CookieKeys>(memory.data(72, 8))
 const INSTANT = changetype<Instant>(memory.data(16, 8))
 
+let transmitTicks: u64 = 0
 let plainDelay: u32 = 0
 let ntsDelay: u32 = 0
 let cookieDelay: u32 = 0

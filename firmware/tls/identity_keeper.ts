@@ -89,7 +89,7 @@ export function identityKeeperStep(): bool {
 
 /** Credentials for a new TLS connection; 0 while there are none. */
 export function identityKeeperCredentials(): usize {
-  return ready ? CREDENTIALS + current * CREDENTIALS_SIZE : 0
+  return ready ? CREDENTIALS + <usize>current * CREDENTIALS_SIZE : 0
 }
 
 /** The authority's certificate in DER; 0 while there is none. */
@@ -124,9 +124,9 @@ function take(): void {
     unsaved = !logWrite(FlashKey.Identity, BLOB, blobLength)
   }
   current ^= 1
-  const credentials = changetype<TlsCredentials>(CREDENTIALS + current * CREDENTIALS_SIZE)
+  const credentials = changetype<TlsCredentials>(CREDENTIALS + <usize>current * CREDENTIALS_SIZE)
   memory.copy(changetype<usize>(credentials), identityServerKey(BLOB), 32)
-  credentials.certificates = CERTIFICATES + current * CERTIFICATES_MAX
+  credentials.certificates = CERTIFICATES + <usize>(current * CERTIFICATES_MAX)
   credentials.certificatesLength = putCertificates(credentials.certificates)
   ready = true
   generation += 1

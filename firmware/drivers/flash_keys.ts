@@ -1,0 +1,8 @@
+// What the appliance keeps in the flash log, by key. Numbers are never reused.
+
+export const enum FlashKey {
+  /** nts/keyring.ts: the keys that seal cookies. */
+  Keyring = 1,
+  /** tls/identity.ts: the certificate authority and the server's certificate, with their keys. */
+  Identity = 2,
+}

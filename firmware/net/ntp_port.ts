@@ -1,0 +1,84 @@
+// The NTP port: datagram -> T2 -> server -> reply on the wire.
+//
+// In: INTn's captured edges and datagrams from drivers/w5500_udp. Out: replies. One datagram a call, so that the superloop
+// stays in charge. T2 is the end of the request's frame on the wire. T3 is read in ntp/server and moved forward by the
+// time that the reply still needs to its first bit on the wire: sealing, SPI frames, and the chip's own latency.
+
+import { clockNow, clockTicks } from '../clock/clock'
+import {
+  Datagram,
+  Route,
+  udpOpen,
+  udpPrepare,
+  udpReady,
+  udpReceive,
+  udpSend,
+  udpSendDelay,
+  udpWaiting,
+} from '../drivers/w5500_udp'
+import { NTP_HEADER_LENGTH, NtpMode, ntpMode } from '../ntp/packet'
+import { ntpServe, ntpSetTransmitDelay, ntpTransmitTicks } from '../ntp/server'
+import { Instant } from '../time/instant'
+import { SOCKET_NTP, SOCKET_NTP_STRANGERS } from './sockets'
+
+/** Longest request that is read, and longest reply: what fits an unfragmented Ethernet frame. */
+const PACKET_MAX: u32 = 1472
+
+const REPLY: usize = memory.data(1472, 8)
+const T2 = changetype<Instant>(memory.data(16, 8))
+
+/** A typical NTS reply with one cookie: header, unique identifier, authenticator. */
+const NTS_REPLY: u32 = 228
+
+/** More than this after the header, and the reply was sealed. */
+const PLAIN_FIELDS_MAX: u32 = 64
+
+/** 2^-32 seconds in a tick, times 2^8: 2^40 / 16e6. */
+const FRACTION_PER_TICK: u64 = 68_719
+
+/** Opens the port; the driver keeps it open from then on. */
+export function ntpPortOpen(port: u32): void {
+  udpOpen(SOCKET_NTP, SOCKET_NTP_STRANGERS, port)
+}
+
+/** Serves at most one datagram; true when there may be another at once. */
+export function ntpPortPoll(now: u64): bool {
+  if (!udpWaiting(SOCKET_NTP) || !udpReady(SOCKET_NTP, now)) return false
+  const datagram = udpReceive(SOCKET_NTP, PACKET_MAX, now)
+  if (changetype<usize>(datagram) === 0) return false
+  serve(datagram, now)
+  return udpWaiting(SOCKET_NTP)
+}
+
+function serve(datagram: Datagram, now: u64): void {
+  // The route is prepared first, since that takes time which T3 must not contain. Nothing is prepared for a packet that
+  // will not be answered: asking for hardware addresses has a budget.
+  if (!looksLikeRequest(datagram)) {
+    ntpServe(datagram.data, datagram.length, T2, REPLY, PACKET_MAX)
+    return
+  }
+  clockNow(T2, datagram.ticks)
+  if (udpPrepare(SOCKET_NTP, datagram.ip, datagram.port, now) === Route.None) return
+  ntpSetTransmitDelay(fraction(udpSendDelay(NTP_HEADER_LENGTH)), fraction(udpSendDelay(NTS_REPLY) + sealTicks), 0)
+  const length = ntpServe(datagram.data, datagram.length, T2, REPLY, PACKET_MAX)
+  if (length === 0) return
+  if (length > NTP_HEADER_LENGTH + PLAIN_FIELDS_MAX) learnSealTicks(clockTicks() - ntpTransmitTicks())
+  udpSend(REPLY, length)
+}
+
+function looksLikeRequest(datagram: Datagram): bool {
+  return datagram.length >= NTP_HEADER_LENGTH && ntpMode(datagram.data) === NtpMode.Client
+}
+
+/** Ticks to 2^-32 seconds. */
+function fraction(ticks: u64): u32 {
+  return <u32>((ticks * FRACTION_PER_TICK) >> 8)
+}
+
+/** Ticks from T3 to a sealed NTS reply on this machine, learnt from the replies. */
+let sealTicks: u64 = 0
+
+/** A quarter of each difference: one interrupted reply must not move T3 for long. */
+function learnSealTicks(spent: u64): void {
+  sealTicks = sealTicks === 0 ? spent : <u64>(<i64>sealTicks + (<i64>spent - <i64>sealTicks) / 4)
+}
