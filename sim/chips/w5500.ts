@@ -258,7 +258,7 @@ export class W5500 {
   private control: i32 = 0
 
   private wireFreeAt: f64 = 0
-  private lastFrameEnd: f64 = 0
+  private lastFrameEnd: f64 = -Infinity
   private frame: Uint8Array = new Uint8Array(BLOCK_BYTES)
   private frameMac: Uint8Array = new Uint8Array(6)
 
@@ -481,6 +481,7 @@ export class W5500 {
     const socket = this.sockets[n]
     if (socket.state !== SOCK_LISTEN || this.arrivalCount >= ARRIVALS) return false
     socket.state = SOCK_SYNRECV
+    this.clearPointers(socket)
     this.put32(socket.registers, Sn_DIPR, ip)
     socket.registers[Sn_DPORT] = ((port >> 8) & 0xff) as u8
     socket.registers[Sn_DPORT + 1] = (port & 0xff) as u8
@@ -902,7 +903,6 @@ export class W5500 {
         this.raise(socket, IR_RECV)
         break
       case ARRIVAL_CONNECT:
-        this.clearPointers(socket)
         socket.state = SOCK_ESTABLISHED
         this.counters[Counter.TcpConnections]++
         this.raise(socket, IR_CON)
@@ -1100,7 +1100,8 @@ export class W5500 {
   }
 
   private tcpOpenForInput(socket: W5500Socket): bool {
-    return socket.state === SOCK_ESTABLISHED || socket.state === SOCK_FIN_WAIT
+    const state = socket.state
+    return state === SOCK_SYNRECV || state === SOCK_ESTABLISHED || state === SOCK_FIN_WAIT
   }
 
   private rxSize(socket: W5500Socket): i32 {
