@@ -1,0 +1,192 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { DS3231_ADDRESS, DS3231_STATE_SIZE, Ds3231, Ds3231Host } from '../../sim/chips/ds3231'
+
+class Host extends Ds3231Host {
+  readonly edges: [number, number][] = []
+  degrees = 25.25
+  sqw(level: number, now: number): void {
+    this.edges.push([level, now])
+  }
+  temperature(): number {
+    return this.degrees
+  }
+}
+
+let host: Host
+let chip: Ds3231
+beforeEach(() => {
+  host = new Host()
+  chip = new Ds3231(host, 0)
+})
+
+function write(now: number, register: number, ...bytes: number[]): void {
+  chip.start(now)
+  expect(chip.address(DS3231_ADDRESS, 0, now)).toBe(true)
+  for (const byte of [register, ...bytes]) expect(chip.write(byte, now)).toBe(true)
+  chip.stop(now)
+}
+
+function read(now: number, register: number, length: number, later = now): number[] {
+  chip.start(now)
+  chip.address(DS3231_ADDRESS, 0, now)
+  chip.write(register, now)
+  chip.start(now)
+  chip.address(DS3231_ADDRESS, 1, now)
+  const bytes = Array.from({ length }, () => chip.read(later))
+  chip.stop(later)
+  return bytes
+}
+
+describe('a DS3231', () => {
+  it('answers_to_its_own_address_only', () => {
+    chip.start(0)
+    expect(chip.address(0x57, 0, 0)).toBe(false)
+    expect(chip.write(0, 0)).toBe(false)
+    expect(chip.read(0)).toBe(0xff)
+  })
+
+  it('wakes_up_with_the_oscillator_stopped_flag_and_control_0x1c', () => {
+    expect(read(0, 0x0e, 2)).toEqual([0x1c, 0x88])
+    expect(read(0, 0x00, 7)).toEqual([0, 0, 0, 1, 1, 1, 0])
+  })
+
+  it('counts_in_bcd_through_the_end_of_a_leap_year_s_february', () => {
+    write(0, 0x00, 0x58, 0x59, 0x23, 0x07, 0x28, 0x02, 0x28)
+    expect(read(1.5e9, 0, 7)).toEqual([0x59, 0x59, 0x23, 7, 0x28, 0x02, 0x28])
+    expect(read(2.5e9, 0, 7)).toEqual([0x00, 0x00, 0x00, 1, 0x29, 0x02, 0x28])
+    write(3e9, 0x00, 0x59, 0x59, 0x23, 0x03, 0x31, 0x12, 0x99)
+    expect(read(4.1e9, 0, 7)).toEqual([0, 0, 0, 4, 0x01, 0x81, 0x00])
+  })
+
+  it('counts_in_12_hours_when_told_to', () => {
+    write(0, 0x00, 0x59, 0x59, 0x40 | 0x11)
+    expect(read(1.5e9, 2, 1)).toEqual([0x40 | 0x20 | 0x12])
+    write(2e9, 0x00, 0x59, 0x59, 0x40 | 0x20 | 0x11)
+    expect(read(3.5e9, 2, 1)).toEqual([0x40 | 0x12])
+    write(4e9, 0x00, 0x59, 0x59, 0x40 | 0x20 | 0x12)
+    expect(read(5.5e9, 2, 1)).toEqual([0x40 | 0x20 | 0x01])
+  })
+
+  it('begins_a_second_when_the_seconds_are_written', () => {
+    write(0.7e9, 0x00, 0x10)
+    expect(read(1.69e9, 0, 1)).toEqual([0x10])
+    expect(read(1.71e9, 0, 1)).toEqual([0x11])
+  })
+
+  it('reads_what_was_true_at_start', () => {
+    write(0, 0x00, 0x59, 0x59, 0x23, 0x01, 0x01, 0x01, 0x25)
+    expect(read(0.99e9, 0, 3, 1.01e9)).toEqual([0x59, 0x59, 0x23])
+    expect(read(1.02e9, 0, 3)).toEqual([0, 0, 0])
+  })
+
+  it('gives_a_square_wave_that_falls_where_seconds_begin', () => {
+    write(0.25e9, 0x0e, 0x00)
+    write(0.3e9, 0x00, 0x00)
+    chip.advance(2.4e9)
+    expect(host.edges).toEqual([
+      [1, 0.8e9],
+      [0, 1.3e9],
+      [1, 1.8e9],
+      [0, 2.3e9],
+    ])
+    expect(chip.nextEvent()).toBe(2.8e9)
+  })
+
+  it('gives_none_when_the_pin_belongs_to_the_alarms', () => {
+    chip.advance(5e9)
+    expect(host.edges).toEqual([])
+    expect(chip.nextEvent()).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('runs_fast_or_slow_by_its_own_error_and_by_the_aging_offset', () => {
+    chip = new Ds3231(host, 2)
+    write(0, 0x00, 0x00)
+    // 2 ppm of a million seconds.
+    expect(chip.secondsSince2000(1_000_000.5e9)).toBe(1_000_002)
+    chip = new Ds3231(host, 0)
+    write(0, 0x10, 0x0a)
+    write(0, 0x0e, 0x20)
+    write(0, 0x00, 0x00)
+    chip.advance(100_000.9e9)
+    expect(chip.secondBegan(100_000.9e9) - 100_000e9).toBeGreaterThan(0.09e9)
+    expect(chip.secondBegan(100_000.9e9) - 100_000e9).toBeLessThan(0.11e9)
+  })
+
+  it('measures_temperature_in_quarter_degrees_every_64_seconds', () => {
+    chip.advance(65e9)
+    expect(read(65e9, 0x11, 2)).toEqual([25, 0x40])
+    host.degrees = -10.5
+    expect(read(66e9, 0x11, 2)).toEqual([25, 0x40])
+    chip.advance(135e9)
+    expect(read(135e9, 0x11, 2)).toEqual([0xf5, 0x80])
+  })
+
+  it('clears_the_stopped_flag_only_when_it_is_written_to_0', () => {
+    write(0, 0x0f, 0x08)
+    expect(read(0, 0x0f, 1)).toEqual([0x08])
+    write(0, 0x0f, 0x88)
+    expect(read(0, 0x0f, 1)).toEqual([0x08])
+  })
+
+  it('keeps_time_on_the_battery_and_is_deaf_meanwhile', () => {
+    write(0, 0x0e, 0x00)
+    write(0, 0x0f, 0x00)
+    write(0, 0x00, 0x00, 0x00, 0x00)
+    chip.powerOff(10.5e9)
+    const edges = host.edges.length
+    chip.start(20e9)
+    expect(chip.address(DS3231_ADDRESS, 0, 20e9)).toBe(false)
+    chip.powerOn(100.5e9)
+    expect(host.edges.length).toBeLessThanOrEqual(edges + 1)
+    expect(read(100.6e9, 0, 2)).toEqual([0x40, 0x01])
+    expect(read(100.6e9, 0x0f, 1)[0]! & 0x80).toBe(0)
+  })
+
+  it('stops_on_the_battery_when_eosc_is_set_and_says_so', () => {
+    write(0, 0x0e, 0x80)
+    write(0, 0x0f, 0x00)
+    write(0, 0x00, 0x00)
+    chip.powerOff(10.5e9)
+    chip.powerOn(100e9)
+    expect(read(100.2e9, 0, 1)).toEqual([0x10])
+    expect(read(100.2e9, 0x0f, 1)[0]! & 0x80).toBe(0x80)
+  })
+
+  it('forgets_all_without_a_battery', () => {
+    write(0, 0x0f, 0x00)
+    chip.loseBattery(5e9)
+    expect(read(5e9, 0x0f, 1)[0]! & 0x80).toBe(0x80)
+  })
+
+  it('goes_on_in_another_world_where_it_was_saved', () => {
+    write(0.25e9, 0x00, 0x00, 0x00, 0x12, 0x01, 0x15, 0x06, 0x26)
+    const state = new Uint8Array(DS3231_STATE_SIZE)
+    chip.save(state, 10.5e9)
+    // The next world begins an hour after the save.
+    const later = new Ds3231(new Host(), 0)
+    later.restore(state, -3600e9)
+    expect(later.secondsSince2000(0) - chip.secondsSince2000(10.5e9)).toBe(3600)
+    expect(later.secondBegan(0)).toBeCloseTo(-0.25e9, 0)
+  })
+
+  it('raises_the_alarm_flags', () => {
+    write(0, 0x0f, 0x00)
+    write(0, 0x00, 0x00, 0x00, 0x00)
+    write(0, 0x07, 0x05, 0x80, 0x80, 0x80)
+    chip.advance(4.5e9)
+    expect(read(4.5e9, 0x0f, 1)[0]! & 3).toBe(0)
+    chip.advance(5.5e9)
+    expect(read(5.5e9, 0x0f, 1)[0]! & 1).toBe(1)
+  })
+
+  it('counts_seconds_since_2000_as_the_calendar_does', () => {
+    for (const date of ['2000-01-01', '2000-03-01', '2024-02-29', '2026-11-22', '2038-01-19', '2099-12-31']) {
+      const at = new Date(`${date}T12:34:56Z`)
+      const bcd = (n: number) => (Math.floor(n / 10) << 4) | (n % 10)
+      const parts = [56, 34, 12, 1, at.getUTCDate(), at.getUTCMonth() + 1, at.getUTCFullYear() % 100].map(bcd)
+      write(0, 0x00, ...parts)
+      expect(chip.secondsSince2000(0)).toBe(at.getTime() / 1000 - 946_684_800)
+      chip = new Ds3231(host, 0)
+    }
+  })
+})
