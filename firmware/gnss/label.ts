@@ -2,7 +2,7 @@
 //
 // A label is valid only while all of this holds, and is lost at once when anything disagrees:
 //   - the pulses follow each other by one second, within what a crystal can err;
-//   - each report that belongs to a pulse names the second after the one before it; CONFIRMATIONS in a row earn it;
+//   - each report that belongs to a pulse names the second after the one before it; several in a row earn it;
 //   - the report says that date, time and whole seconds are resolved, that there is a fix, and how well (MAX_ACCURACY);
 //   - the announced second of the pulse (TIM-TP), when there is one, is the same;
 //   - the leap seconds come from the sky (NAV-TIMELS), or time enough has passed, or an earlier clock agrees;
@@ -58,8 +58,9 @@ export const enum LabelFault {
 const FAULTS: u32 = 18
 
 const SECOND: i64 = <i64>TICKS_PER_SECOND
-/** Agreeing seconds in a row that earn a label. */
+/** Agreeing seconds in a row that earn a label: when an earlier clock says the same, and when it stands alone. */
 const CONFIRMATIONS: u32 = 5
+const CONFIRMATIONS_ALONE: u32 = 10
 /** Pulses in a row that may go without a report. */
 const MISSED_MAX: u32 = 3
 /** Largest error of a one-second interval, in ticks: 200 ppm, twice a bad crystal. */
@@ -96,9 +97,8 @@ const COUNTS: usize = memory.data(4 * FAULTS, 4)
 
 // The pulses.
 let pulseTicks: u64 = 0
-/** Number of the latest pulse since boot, and how many in a row were a second apart. */
+/** Number of the latest pulse since boot. */
 let pulseNumber: u32 = 0
-let pulsesInRow: u32 = 0
 
 // The label of the latest pulse.
 let tracked: bool = false
@@ -150,7 +150,6 @@ export function labelInit(earliest: i64): void {
   memory.fill(COUNTS, 0, 4 * FAULTS)
   pulseTicks = 0
   pulseNumber = 0
-  pulsesInRow = 0
   tracked = false
   confirmed = false
   agreed = 0
@@ -208,13 +207,11 @@ export function labelEdge(edge: u64): void {
   pulseNumber++
   if (first || error > INTERVAL_TOLERANCE || error < -INTERVAL_TOLERANCE) {
     if (!first) lose(error < 0 ? LabelFault.PulseExtra : LabelFault.PulseMissing)
-    pulsesInRow = 1
     confirmed = false
     // What was announced for the next pulse was not this one.
     tpPulse = 0
     return
   }
-  pulsesInRow++
   if (tracked && !confirmed && ++missed > MISSED_MAX) lose(LabelFault.ReportMissing)
   confirmed = false
   if (tracked) countSecond()
@@ -223,7 +220,6 @@ export function labelEdge(edge: u64): void {
 /** Edges came too fast to be told apart: the latest one may be the wrong one. */
 export function labelEdgesLost(): void {
   lose(LabelFault.PulseLost)
-  pulsesInRow = 0
   tpPulse = 0
 }
 
@@ -360,7 +356,7 @@ function judge(): bool {
 function objection(): u32 {
   if (spoofed) return LabelFault.Spoofed
   if (timTpDisagrees()) return LabelFault.TimTpDisagrees
-  if (agreed < CONFIRMATIONS || pulsesInRow < CONFIRMATIONS) return LabelFault.Earning
+  if (agreed < (hintAgrees() ? CONFIRMATIONS : CONFIRMATIONS_ALONE)) return LabelFault.Earning
   if (timeLsFresh()) {
     if (!timeLsTrusted) return LabelFault.LeapUnknown
     if (leap !== timeLsCurrent && !leapTwilight()) return LabelFault.LeapDisagrees
