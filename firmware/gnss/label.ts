@@ -88,6 +88,8 @@ const ROLLOVER: i64 = 1024 * WEEK
 const TAI_GPS: i32 = 19
 /** A leap offset that no message has told. */
 const UNKNOWN_LEAP: i32 = 1000
+/** The last seconds of a month count as the next one: 23:59:59 may be left out. */
+const MONTH_MARGIN: i64 = 2
 /** Seconds around a leap second in which messages may count it differently. */
 const LEAP_TWILIGHT: i64 = 10
 
@@ -405,6 +407,8 @@ function lose(fault: u32): void {
   inLeap = false
   agreed = 0
   missed = 0
+  // Whatever interrupted the count may have been a leap second or a restart: leap seconds are asked for anew.
+  timeLsSeen = false
   reason = fault
 }
 
@@ -508,9 +512,18 @@ function hintContradicts(): bool {
   return offset > hintBound() || offset < -hintBound()
 }
 
-/** The hint is sharp enough to tell one second from the next, and says the same. */
+/**
+ * The hint is sharp enough to tell one second from the next, and says the same. Not over the beginning of a month: there
+ * may have been a leap second of which neither knew, and then they agree on what is wrong.
+ */
 function hintAgrees(): bool {
-  return hinted && hintBound() < SHARP && !hintContradicts()
+  return hinted && hintBound() < SHARP && !hintContradicts() && monthOf(hintSecond) === monthOf(second + MONTH_MARGIN)
+}
+
+/** Months since year 0. */
+function monthOf(seconds: i64): i32 {
+  civilFromUnix(seconds, CIVIL)
+  return CIVIL.year * 12 + CIVIL.month
 }
 
 // ---- integrity

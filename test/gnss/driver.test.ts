@@ -205,7 +205,7 @@ describe('the u-blox driver', () => {
       b.run(at)
       b.chip.restart(b.now, true)
       expect(b.runUntil(() => state() === State.Running, 40)).toBe(true)
-      b.run(15)
+      b.run(25)
       expect(b.wrong).toEqual([])
       expect(b.labels.length).toBeGreaterThan(0)
     }
