@@ -41,8 +41,8 @@ const HOLDOVER_AFTER: u64 = 160_000_000
 /** Holdover serves as stratum 1 until its bound is worse than this, ns. A LAN client sees it as root dispersion. */
 const HOLDOVER_LIMIT: u64 = 10_000_000
 
-/** An error bound that says nothing. */
-export const ERROR_UNKNOWN: u64 = <u64>i64.MAX_VALUE
+/** An error bound that says nothing: 146 years. */
+export const ERROR_UNKNOWN: u64 = 0x4000_0000_0000_0000
 
 /** The RTC's time grows worse by the crystal's 50 ppm: ns per 2^24 ticks. */
 const RESTORED_GROWTH: u64 = 52_429
