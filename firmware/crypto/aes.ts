@@ -7,9 +7,10 @@
 // The state is four little-endian words, one a column, so that no byte is ever swapped; so are the round keys.
 //
 // Timing. The rounds look up tables by secret bytes. On the ESP32-C3 the tables are in linear memory, which is SRAM
-// behind no data cache: each look-up costs the same and the cipher is constant-time there. On a PC (the virtual board)
-// the data cache sees which lines are used, and another process of the same machine could learn about the key: do not
-// keep keys of value on a virtual board that shares its processor with strangers. Nothing branches on a secret.
+// behind no data cache: each look-up costs the same and the cipher is constant-time there. (The sandbox compares an
+// address with the memory's size before it loads; that branch is never taken.) On a PC, the virtual board, the data
+// cache sees which lines are used, and another process of the same machine could learn about the key: do not keep keys
+// of value on a virtual board that shares its processor with strangers. Nothing branches on a secret.
 //
 // The tables are computed at the first key expansion (about 15,000 instructions, once) rather than stored in flash.
 
@@ -60,7 +61,6 @@ export function aesEncryptBlock(context: usize, input: usize, output: usize): vo
   const head = changetype<AesContext>(context)
   if (head.rounds === 0) expand(context)
   let k = context + ROUND_KEYS
-  const last = k + ((<usize>(head.rounds - 2)) << 4)
   let s0 = load<u32>(input) ^ load<u32>(k)
   let s1 = load<u32>(input, 4) ^ load<u32>(k, 4)
   let s2 = load<u32>(input, 8) ^ load<u32>(k, 8)
@@ -69,7 +69,7 @@ export function aesEncryptBlock(context: usize, input: usize, output: usize): vo
   let t1 = column(s1, s2, s3, s0) ^ load<u32>(k, 20)
   let t2 = column(s2, s3, s0, s1) ^ load<u32>(k, 24)
   let t3 = column(s3, s0, s1, s2) ^ load<u32>(k, 28)
-  for (; k !== last; k += 32) {
+  for (let left = head.rounds - 2; left !== 0; left -= 2) {
     s0 = column(t0, t1, t2, t3) ^ load<u32>(k, 32)
     s1 = column(t1, t2, t3, t0) ^ load<u32>(k, 36)
     s2 = column(t2, t3, t0, t1) ^ load<u32>(k, 40)
@@ -78,6 +78,7 @@ export function aesEncryptBlock(context: usize, input: usize, output: usize): vo
     t1 = column(s1, s2, s3, s0) ^ load<u32>(k, 52)
     t2 = column(s2, s3, s0, s1) ^ load<u32>(k, 56)
     t3 = column(s3, s0, s1, s2) ^ load<u32>(k, 60)
+    k += 32
   }
   store<u32>(output, lastColumn(t0, t1, t2, t3) ^ load<u32>(k, 32))
   store<u32>(output, lastColumn(t1, t2, t3, t0) ^ load<u32>(k, 36), 4)

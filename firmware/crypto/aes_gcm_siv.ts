@@ -20,7 +20,7 @@ const TAG_SIZE: u32 = 16
 /** The message's keys: authentication(16) | encryption(16 or 32), then what they expand to. */
 const KEYS: usize = memory.data(48, 8)
 const CIPHER: usize = memory.data(256, 8)
-const HASH_KEY: usize = memory.data(144, 8)
+const HASH_KEY: usize = memory.data(40, 8)
 /** The derivation's block, POLYVAL's sum, the lengths, the tag as computed and as received. */
 const BLOCK: usize = memory.data(16, 8)
 const SUM: usize = memory.data(16, 8)

@@ -7,16 +7,16 @@
 //
 // No tables: a carry-less product of two 32-bit words is put together from sixteen ordinary 32x32->64 products of words
 // in which only every fourth bit is kept. Then at most eight ones meet in a column, their sum stays within the four bits
-// of the column, and its lowest bit is the carry-less product's. Constant-time where a multiplication is: the ESP32-C3's
-// multiplier and those of current PCs take the same time for all operands.
+// of the column, and its lowest bit is the carry-less product's. Constant-time where a multiplication is: for the
+// ESP32-C3's multiplier no time that depends on the operands is documented, and current PCs' have none.
 //
-// A key is POLYVAL_KEY_SIZE bytes, 8-aligned: for each of the nine factors of a two-level Karatsuba product, its four
-// masked parts. A sum is 16 bytes, 4-aligned, starting as zeros: four words, lowest coefficients first.
+// A key is POLYVAL_KEY_SIZE bytes, 8-aligned: the nine factors of a two-level Karatsuba product.
+// A sum is 16 bytes, 4-aligned, starting as zeros: four words, lowest coefficients first.
 
 import { loadU32be, loadU32le, storeU32be, storeU32le } from '../bytes/endian'
 
-/** Bytes of a key: nine factors of four masked words. */
-export const POLYVAL_KEY_SIZE: u32 = 144
+/** Bytes of a key: nine factors, and a word that is not used. */
+export const POLYVAL_KEY_SIZE: u32 = 40
 
 /** The zero-padded end of a section, one block. */
 const PADDED: usize = memory.data(16, 8)
@@ -82,39 +82,41 @@ function pad(data: usize, length: u32): void {
 }
 
 function polyvalBlock(key: usize, sum: usize, data: usize): void {
+  const aligned = (data & 3) === 0
   multiply(
     key,
     sum,
-    load<u32>(sum) ^ loadU32le(data),
-    load<u32>(sum, 4) ^ loadU32le(data + 4),
-    load<u32>(sum, 8) ^ loadU32le(data + 8),
-    load<u32>(sum, 12) ^ loadU32le(data + 12),
+    load<u32>(sum) ^ (aligned ? load<u32>(data) : loadU32le(data)),
+    load<u32>(sum, 4) ^ (aligned ? load<u32>(data, 4) : loadU32le(data + 4)),
+    load<u32>(sum, 8) ^ (aligned ? load<u32>(data, 8) : loadU32le(data + 8)),
+    load<u32>(sum, 12) ^ (aligned ? load<u32>(data, 12) : loadU32le(data + 12)),
   )
 }
 
 function ghashBlock(key: usize, sum: usize, data: usize): void {
+  const aligned = (data & 3) === 0
   multiply(
     key,
     sum,
-    load<u32>(sum) ^ loadU32be(data + 12),
-    load<u32>(sum, 4) ^ loadU32be(data + 8),
-    load<u32>(sum, 8) ^ loadU32be(data + 4),
-    load<u32>(sum, 12) ^ loadU32be(data),
+    load<u32>(sum) ^ (aligned ? bswap<u32>(load<u32>(data, 12)) : loadU32be(data + 12)),
+    load<u32>(sum, 4) ^ (aligned ? bswap<u32>(load<u32>(data, 8)) : loadU32be(data + 8)),
+    load<u32>(sum, 8) ^ (aligned ? bswap<u32>(load<u32>(data, 4)) : loadU32be(data + 4)),
+    load<u32>(sum, 12) ^ (aligned ? bswap<u32>(load<u32>(data)) : loadU32be(data)),
   )
 }
 
 /** sum = (a, b, c, d) * key * x^-128: the carry-less product by Karatsuba, then the reduction. */
 function multiply(key: usize, sum: usize, a: u32, b: u32, c: u32, d: u32): void {
   // Each half: low, high and middle products of two-word factors.
-  const l0 = carryless(a, key)
-  const l1 = carryless(b, key + 16)
-  const lm = carryless(a ^ b, key + 32) ^ l0 ^ l1
-  const h0 = carryless(c, key + 48)
-  const h1 = carryless(d, key + 64)
-  const hm = carryless(c ^ d, key + 80) ^ h0 ^ h1
-  const m0 = carryless(a ^ c, key + 96)
-  const m1 = carryless(b ^ d, key + 112)
-  const mm = carryless(a ^ b ^ c ^ d, key + 128) ^ m0 ^ m1
+  const l0 = carryless(a, load<u32>(key))
+  const l1 = carryless(b, load<u32>(key, 4))
+  const lm = carryless(a ^ b, load<u32>(key, 8)) ^ l0 ^ l1
+  const h0 = carryless(c, load<u32>(key, 12))
+  const h1 = carryless(d, load<u32>(key, 16))
+  const hm = carryless(c ^ d, load<u32>(key, 20)) ^ h0 ^ h1
+  const m0 = carryless(a ^ c, load<u32>(key, 24))
+  const m1 = carryless(b ^ d, load<u32>(key, 28))
+  const mm = carryless(a ^ b ^ c ^ d, load<u32>(key, 32)) ^ m0 ^ m1
   const lowLow = l0 ^ (lm << 32)
   const lowHigh = l1 ^ (lm >> 32)
   const highLow = h0 ^ (hm << 32)
@@ -151,34 +153,27 @@ function spill(w: u32): u32 {
 
 /** The nine factors of (a, b, c, d), in the order in which `multiply` uses them. */
 function factors(key: usize, a: u32, b: u32, c: u32, d: u32): void {
-  mask(key, a)
-  mask(key + 16, b)
-  mask(key + 32, a ^ b)
-  mask(key + 48, c)
-  mask(key + 64, d)
-  mask(key + 80, c ^ d)
-  mask(key + 96, a ^ c)
-  mask(key + 112, b ^ d)
-  mask(key + 128, a ^ b ^ c ^ d)
+  store<u32>(key, a)
+  store<u32>(key, b, 4)
+  store<u32>(key, a ^ b, 8)
+  store<u32>(key, c, 12)
+  store<u32>(key, d, 16)
+  store<u32>(key, c ^ d, 20)
+  store<u32>(key, a ^ c, 24)
+  store<u32>(key, b ^ d, 28)
+  store<u32>(key, a ^ b ^ c ^ d, 32)
 }
 
-function mask(parts: usize, word: u32): void {
-  store<u32>(parts, word & 0x11111111)
-  store<u32>(parts, word & 0x22222222, 4)
-  store<u32>(parts, word & 0x44444444, 8)
-  store<u32>(parts, word & 0x88888888, 12)
-}
-
-/** The 64-bit carry-less product of a word and a masked factor. */
-function carryless(word: u32, parts: usize): u64 {
-  const x0 = <u64>(word & 0x11111111)
-  const x1 = <u64>(word & 0x22222222)
-  const x2 = <u64>(word & 0x44444444)
-  const x3 = <u64>(word & 0x88888888)
-  const y0 = <u64>load<u32>(parts)
-  const y1 = <u64>load<u32>(parts, 4)
-  const y2 = <u64>load<u32>(parts, 8)
-  const y3 = <u64>load<u32>(parts, 12)
+/** The 64-bit carry-less product of two words. */
+function carryless(x: u32, y: u32): u64 {
+  const x0 = <u64>(x & 0x11111111)
+  const x1 = <u64>(x & 0x22222222)
+  const x2 = <u64>(x & 0x44444444)
+  const x3 = <u64>(x & 0x88888888)
+  const y0 = <u64>(y & 0x11111111)
+  const y1 = <u64>(y & 0x22222222)
+  const y2 = <u64>(y & 0x44444444)
+  const y3 = <u64>(y & 0x88888888)
   const z0 = (x0 * y0) ^ (x1 * y3) ^ (x2 * y2) ^ (x3 * y1)
   const z1 = (x0 * y1) ^ (x1 * y0) ^ (x2 * y3) ^ (x3 * y2)
   const z2 = (x0 * y2) ^ (x1 * y1) ^ (x2 * y0) ^ (x3 * y3)

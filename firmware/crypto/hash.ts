@@ -8,8 +8,8 @@
 // Data may lie at any address. Constant-time in the data; its length is public.
 
 import { storeU32be } from '../bytes/endian'
-import { SHA256_STATE_SIZE, sha256Blocks, sha256Start, sha256Wipe } from './sha256'
-import { SHA512_STATE_SIZE, sha384Start, sha512Blocks, sha512Start, sha512Wipe } from './sha512'
+import { SHA256_STATE_SIZE, sha256Blocks, sha256Start } from './sha256'
+import { SHA512_STATE_SIZE, sha384Start, sha512Blocks, sha512Start } from './sha512'
 
 export const enum Hash {
   Sha256 = 1,
@@ -93,7 +93,6 @@ export function hashFinal(context: usize, out: usize): void {
   pad(context)
   if (hash === Hash.Sha256) {
     for (let i: usize = 0; i < 32; i += 4) storeU32be(out + i, load<u32>(context + STATE + i))
-    sha256Wipe()
     memory.fill(context, 0, STATE + SHA256_STATE_SIZE)
     memory.fill(context + BLOCK, 0, 64)
   } else {
@@ -103,7 +102,6 @@ export function hashFinal(context: usize, out: usize): void {
       storeU32be(out + i, <u32>(word >> 32))
       storeU32be(out + i + 4, <u32>word)
     }
-    sha512Wipe()
     memory.fill(context, 0, HASH_CONTEXT_SIZE)
   }
 }

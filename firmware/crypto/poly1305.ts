@@ -5,8 +5,8 @@
 //
 //   r(5 words) | h(5 words) | s(4 words) | reserved(2 words)
 //
-// Constant-time where a multiplication is: the ESP32-C3's multiplier and those of current PCs take the same time for all
-// operands. No branch and no address depends on data; the last reduction selects by a mask.
+// Constant-time where a multiplication is: for the ESP32-C3's multiplier no time that depends on the operands is
+// documented, and current PCs' have none. No branch and no address depends on data; the last reduction selects by a mask.
 
 import { loadU32le, storeU32le } from '../bytes/endian'
 import { maskOfBit, selectU32 } from './constant_time'

@@ -2,7 +2,7 @@
 // padding are hash.ts's.
 //
 // Constant-time on every processor: additions, rotations and logic; K is indexed by the round only.
-// The message schedule stays in scratch memory until `sha256Wipe`, which hash.ts calls at the end of every digest.
+// The message schedule lives in locals: nothing of a message stays in linear memory.
 
 /** First 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 const K: StaticArray<u32> = [
@@ -19,9 +19,6 @@ const K: StaticArray<u32> = [
 /** Bytes of the chaining value: eight words in host order. */
 export const SHA256_STATE_SIZE: u32 = 32
 
-/** The message schedule W, 64 words. */
-const SCHEDULE: usize = memory.data(256, 8)
-
 /** Writes the initial chaining value at `state` (4-aligned). */
 export function sha256Start(state: usize): void {
   store<u32>(state, 0x6a09e667)
@@ -37,32 +34,13 @@ export function sha256Start(state: usize): void {
 /** Absorbs `count` blocks of 64 bytes at `data` (4-aligned) into the chaining value. */
 export function sha256Blocks(state: usize, data: usize, count: u32): void {
   for (; count !== 0; count--) {
-    schedule(data)
-    compress(state)
+    compress(state, data)
     data += 64
   }
 }
 
-/** Forgets the last message schedule. */
-export function sha256Wipe(): void {
-  memory.fill(SCHEDULE, 0, 256)
-}
-
-/** W from a message block (FIPS 180-4, 6.2.2, step 1). */
-function schedule(data: usize): void {
-  for (let i: usize = 0; i < 64; i += 4) store<u32>(SCHEDULE + i, bswap<u32>(load<u32>(data + i)))
-  let older = load<u32>(SCHEDULE, 56)
-  let newer = load<u32>(SCHEDULE, 60)
-  for (let p = SCHEDULE; p < SCHEDULE + 192; p += 8) {
-    older = smallSigma1(older) + load<u32>(p, 36) + smallSigma0(load<u32>(p, 4)) + load<u32>(p)
-    store<u32>(p, older, 64)
-    newer = smallSigma1(newer) + load<u32>(p, 40) + smallSigma0(load<u32>(p, 8)) + load<u32>(p, 4)
-    store<u32>(p, newer, 68)
-  }
-}
-
-/** The 64 rounds (step 3), eight at a time so that the working variables rotate by name and not by moves. */
-function compress(state: usize): void {
+/** One block: 64 rounds on the working variables, sixteen at a time so that they rotate by name and not by moves. */
+function compress(state: usize, data: usize): void {
   let a = load<u32>(state)
   let b = load<u32>(state, 4)
   let c = load<u32>(state, 8)
@@ -71,32 +49,89 @@ function compress(state: usize): void {
   let f = load<u32>(state, 20)
   let g = load<u32>(state, 24)
   let h = load<u32>(state, 28)
-  for (let i = 0; i < 64; i += 8) {
-    const w = SCHEDULE + ((<usize>i) << 2)
-    h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i]) + load<u32>(w)
+  let w0 = bswap<u32>(load<u32>(data))
+  let w1 = bswap<u32>(load<u32>(data, 4))
+  let w2 = bswap<u32>(load<u32>(data, 8))
+  let w3 = bswap<u32>(load<u32>(data, 12))
+  let w4 = bswap<u32>(load<u32>(data, 16))
+  let w5 = bswap<u32>(load<u32>(data, 20))
+  let w6 = bswap<u32>(load<u32>(data, 24))
+  let w7 = bswap<u32>(load<u32>(data, 28))
+  let w8 = bswap<u32>(load<u32>(data, 32))
+  let w9 = bswap<u32>(load<u32>(data, 36))
+  let w10 = bswap<u32>(load<u32>(data, 40))
+  let w11 = bswap<u32>(load<u32>(data, 44))
+  let w12 = bswap<u32>(load<u32>(data, 48))
+  let w13 = bswap<u32>(load<u32>(data, 52))
+  let w14 = bswap<u32>(load<u32>(data, 56))
+  let w15 = bswap<u32>(load<u32>(data, 60))
+  for (let i = 0; ; i += 16) {
+    h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i]) + w0
     d += h
     h += bigSigma0(a) + majority(a, b, c)
-    g += bigSigma1(d) + choose(d, e, f) + unchecked(K[i + 1]) + load<u32>(w, 4)
+    g += bigSigma1(d) + choose(d, e, f) + unchecked(K[i + 1]) + w1
     c += g
     g += bigSigma0(h) + majority(h, a, b)
-    f += bigSigma1(c) + choose(c, d, e) + unchecked(K[i + 2]) + load<u32>(w, 8)
+    f += bigSigma1(c) + choose(c, d, e) + unchecked(K[i + 2]) + w2
     b += f
     f += bigSigma0(g) + majority(g, h, a)
-    e += bigSigma1(b) + choose(b, c, d) + unchecked(K[i + 3]) + load<u32>(w, 12)
+    e += bigSigma1(b) + choose(b, c, d) + unchecked(K[i + 3]) + w3
     a += e
     e += bigSigma0(f) + majority(f, g, h)
-    d += bigSigma1(a) + choose(a, b, c) + unchecked(K[i + 4]) + load<u32>(w, 16)
+    d += bigSigma1(a) + choose(a, b, c) + unchecked(K[i + 4]) + w4
     h += d
     d += bigSigma0(e) + majority(e, f, g)
-    c += bigSigma1(h) + choose(h, a, b) + unchecked(K[i + 5]) + load<u32>(w, 20)
+    c += bigSigma1(h) + choose(h, a, b) + unchecked(K[i + 5]) + w5
     g += c
     c += bigSigma0(d) + majority(d, e, f)
-    b += bigSigma1(g) + choose(g, h, a) + unchecked(K[i + 6]) + load<u32>(w, 24)
+    b += bigSigma1(g) + choose(g, h, a) + unchecked(K[i + 6]) + w6
     f += b
     b += bigSigma0(c) + majority(c, d, e)
-    a += bigSigma1(f) + choose(f, g, h) + unchecked(K[i + 7]) + load<u32>(w, 28)
+    a += bigSigma1(f) + choose(f, g, h) + unchecked(K[i + 7]) + w7
     e += a
     a += bigSigma0(b) + majority(b, c, d)
+    h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i + 8]) + w8
+    d += h
+    h += bigSigma0(a) + majority(a, b, c)
+    g += bigSigma1(d) + choose(d, e, f) + unchecked(K[i + 9]) + w9
+    c += g
+    g += bigSigma0(h) + majority(h, a, b)
+    f += bigSigma1(c) + choose(c, d, e) + unchecked(K[i + 10]) + w10
+    b += f
+    f += bigSigma0(g) + majority(g, h, a)
+    e += bigSigma1(b) + choose(b, c, d) + unchecked(K[i + 11]) + w11
+    a += e
+    e += bigSigma0(f) + majority(f, g, h)
+    d += bigSigma1(a) + choose(a, b, c) + unchecked(K[i + 12]) + w12
+    h += d
+    d += bigSigma0(e) + majority(e, f, g)
+    c += bigSigma1(h) + choose(h, a, b) + unchecked(K[i + 13]) + w13
+    g += c
+    c += bigSigma0(d) + majority(d, e, f)
+    b += bigSigma1(g) + choose(g, h, a) + unchecked(K[i + 14]) + w14
+    f += b
+    b += bigSigma0(c) + majority(c, d, e)
+    a += bigSigma1(f) + choose(f, g, h) + unchecked(K[i + 15]) + w15
+    e += a
+    a += bigSigma0(b) + majority(b, c, d)
+    if (i === 48) break
+    // The schedule's next sixteen words (step 1), each in the place of the word sixteen before it.
+    w0 += smallSigma1(w14) + w9 + smallSigma0(w1)
+    w1 += smallSigma1(w15) + w10 + smallSigma0(w2)
+    w2 += smallSigma1(w0) + w11 + smallSigma0(w3)
+    w3 += smallSigma1(w1) + w12 + smallSigma0(w4)
+    w4 += smallSigma1(w2) + w13 + smallSigma0(w5)
+    w5 += smallSigma1(w3) + w14 + smallSigma0(w6)
+    w6 += smallSigma1(w4) + w15 + smallSigma0(w7)
+    w7 += smallSigma1(w5) + w0 + smallSigma0(w8)
+    w8 += smallSigma1(w6) + w1 + smallSigma0(w9)
+    w9 += smallSigma1(w7) + w2 + smallSigma0(w10)
+    w10 += smallSigma1(w8) + w3 + smallSigma0(w11)
+    w11 += smallSigma1(w9) + w4 + smallSigma0(w12)
+    w12 += smallSigma1(w10) + w5 + smallSigma0(w13)
+    w13 += smallSigma1(w11) + w6 + smallSigma0(w14)
+    w14 += smallSigma1(w12) + w7 + smallSigma0(w15)
+    w15 += smallSigma1(w13) + w8 + smallSigma0(w0)
   }
   store<u32>(state, load<u32>(state) + a)
   store<u32>(state, load<u32>(state, 4) + b, 4)

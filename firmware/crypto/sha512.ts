@@ -4,7 +4,7 @@
 // The streaming interface and the padding are hash.ts's.
 //
 // Constant-time on every processor: additions, rotations and logic; K is indexed by the round only.
-// The message schedule stays in scratch memory until `sha512Wipe`, which hash.ts calls at the end of every digest.
+// The message schedule lives in locals: nothing of a message stays in linear memory.
 
 /** First 64 bits of the fractional parts of the cube roots of the first 80 primes. */
 const K: StaticArray<u64> = [
@@ -28,9 +28,6 @@ const K: StaticArray<u64> = [
 
 /** Bytes of the chaining value: eight words in host order. */
 export const SHA512_STATE_SIZE: u32 = 64
-
-/** The message schedule W, 80 words. */
-const SCHEDULE: usize = memory.data(640, 8)
 
 /** Writes SHA-512's initial chaining value at `state` (8-aligned). */
 export function sha512Start(state: usize): void {
@@ -59,31 +56,13 @@ export function sha384Start(state: usize): void {
 /** Absorbs `count` blocks of 128 bytes at `data` (4-aligned) into the chaining value. */
 export function sha512Blocks(state: usize, data: usize, count: u32): void {
   for (; count !== 0; count--) {
-    schedule(data)
-    compress(state)
+    compress(state, data)
     data += 128
   }
 }
 
-/** Forgets the last message schedule. */
-export function sha512Wipe(): void {
-  memory.fill(SCHEDULE, 0, 640)
-}
-
-/** W from a message block (FIPS 180-4, 6.4.2, step 1). */
-function schedule(data: usize): void {
-  for (let i: usize = 0; i < 128; i += 8) {
-    const high = bswap<u32>(load<u32>(data + i))
-    const low = bswap<u32>(load<u32>(data + i, 4))
-    store<u64>(SCHEDULE + i, ((<u64>high) << 32) | <u64>low)
-  }
-  for (let p = SCHEDULE; p < SCHEDULE + 512; p += 8) {
-    store<u64>(p, smallSigma1(load<u64>(p, 112)) + load<u64>(p, 72) + smallSigma0(load<u64>(p, 8)) + load<u64>(p), 128)
-  }
-}
-
-/** The 80 rounds (step 3), eight at a time so that the working variables rotate by name and not by moves. */
-function compress(state: usize): void {
+/** One block: 80 rounds on the working variables, sixteen at a time so that they rotate by name and not by moves. */
+function compress(state: usize, data: usize): void {
   let a = load<u64>(state)
   let b = load<u64>(state, 8)
   let c = load<u64>(state, 16)
@@ -92,32 +71,89 @@ function compress(state: usize): void {
   let f = load<u64>(state, 40)
   let g = load<u64>(state, 48)
   let h = load<u64>(state, 56)
-  for (let i = 0; i < 80; i += 8) {
-    const w = SCHEDULE + ((<usize>i) << 3)
-    h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i]) + load<u64>(w)
+  let w0 = loadWord(data)
+  let w1 = loadWord(data + 8)
+  let w2 = loadWord(data + 16)
+  let w3 = loadWord(data + 24)
+  let w4 = loadWord(data + 32)
+  let w5 = loadWord(data + 40)
+  let w6 = loadWord(data + 48)
+  let w7 = loadWord(data + 56)
+  let w8 = loadWord(data + 64)
+  let w9 = loadWord(data + 72)
+  let w10 = loadWord(data + 80)
+  let w11 = loadWord(data + 88)
+  let w12 = loadWord(data + 96)
+  let w13 = loadWord(data + 104)
+  let w14 = loadWord(data + 112)
+  let w15 = loadWord(data + 120)
+  for (let i = 0; ; i += 16) {
+    h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i]) + w0
     d += h
     h += bigSigma0(a) + majority(a, b, c)
-    g += bigSigma1(d) + choose(d, e, f) + unchecked(K[i + 1]) + load<u64>(w, 8)
+    g += bigSigma1(d) + choose(d, e, f) + unchecked(K[i + 1]) + w1
     c += g
     g += bigSigma0(h) + majority(h, a, b)
-    f += bigSigma1(c) + choose(c, d, e) + unchecked(K[i + 2]) + load<u64>(w, 16)
+    f += bigSigma1(c) + choose(c, d, e) + unchecked(K[i + 2]) + w2
     b += f
     f += bigSigma0(g) + majority(g, h, a)
-    e += bigSigma1(b) + choose(b, c, d) + unchecked(K[i + 3]) + load<u64>(w, 24)
+    e += bigSigma1(b) + choose(b, c, d) + unchecked(K[i + 3]) + w3
     a += e
     e += bigSigma0(f) + majority(f, g, h)
-    d += bigSigma1(a) + choose(a, b, c) + unchecked(K[i + 4]) + load<u64>(w, 32)
+    d += bigSigma1(a) + choose(a, b, c) + unchecked(K[i + 4]) + w4
     h += d
     d += bigSigma0(e) + majority(e, f, g)
-    c += bigSigma1(h) + choose(h, a, b) + unchecked(K[i + 5]) + load<u64>(w, 40)
+    c += bigSigma1(h) + choose(h, a, b) + unchecked(K[i + 5]) + w5
     g += c
     c += bigSigma0(d) + majority(d, e, f)
-    b += bigSigma1(g) + choose(g, h, a) + unchecked(K[i + 6]) + load<u64>(w, 48)
+    b += bigSigma1(g) + choose(g, h, a) + unchecked(K[i + 6]) + w6
     f += b
     b += bigSigma0(c) + majority(c, d, e)
-    a += bigSigma1(f) + choose(f, g, h) + unchecked(K[i + 7]) + load<u64>(w, 56)
+    a += bigSigma1(f) + choose(f, g, h) + unchecked(K[i + 7]) + w7
     e += a
     a += bigSigma0(b) + majority(b, c, d)
+    h += bigSigma1(e) + choose(e, f, g) + unchecked(K[i + 8]) + w8
+    d += h
+    h += bigSigma0(a) + majority(a, b, c)
+    g += bigSigma1(d) + choose(d, e, f) + unchecked(K[i + 9]) + w9
+    c += g
+    g += bigSigma0(h) + majority(h, a, b)
+    f += bigSigma1(c) + choose(c, d, e) + unchecked(K[i + 10]) + w10
+    b += f
+    f += bigSigma0(g) + majority(g, h, a)
+    e += bigSigma1(b) + choose(b, c, d) + unchecked(K[i + 11]) + w11
+    a += e
+    e += bigSigma0(f) + majority(f, g, h)
+    d += bigSigma1(a) + choose(a, b, c) + unchecked(K[i + 12]) + w12
+    h += d
+    d += bigSigma0(e) + majority(e, f, g)
+    c += bigSigma1(h) + choose(h, a, b) + unchecked(K[i + 13]) + w13
+    g += c
+    c += bigSigma0(d) + majority(d, e, f)
+    b += bigSigma1(g) + choose(g, h, a) + unchecked(K[i + 14]) + w14
+    f += b
+    b += bigSigma0(c) + majority(c, d, e)
+    a += bigSigma1(f) + choose(f, g, h) + unchecked(K[i + 15]) + w15
+    e += a
+    a += bigSigma0(b) + majority(b, c, d)
+    if (i === 64) break
+    // The schedule's next sixteen words (step 1), each in the place of the word sixteen before it.
+    w0 += smallSigma1(w14) + w9 + smallSigma0(w1)
+    w1 += smallSigma1(w15) + w10 + smallSigma0(w2)
+    w2 += smallSigma1(w0) + w11 + smallSigma0(w3)
+    w3 += smallSigma1(w1) + w12 + smallSigma0(w4)
+    w4 += smallSigma1(w2) + w13 + smallSigma0(w5)
+    w5 += smallSigma1(w3) + w14 + smallSigma0(w6)
+    w6 += smallSigma1(w4) + w15 + smallSigma0(w7)
+    w7 += smallSigma1(w5) + w0 + smallSigma0(w8)
+    w8 += smallSigma1(w6) + w1 + smallSigma0(w9)
+    w9 += smallSigma1(w7) + w2 + smallSigma0(w10)
+    w10 += smallSigma1(w8) + w3 + smallSigma0(w11)
+    w11 += smallSigma1(w9) + w4 + smallSigma0(w12)
+    w12 += smallSigma1(w10) + w5 + smallSigma0(w13)
+    w13 += smallSigma1(w11) + w6 + smallSigma0(w14)
+    w14 += smallSigma1(w12) + w7 + smallSigma0(w15)
+    w15 += smallSigma1(w13) + w8 + smallSigma0(w0)
   }
   store<u64>(state, load<u64>(state) + a)
   store<u64>(state, load<u64>(state, 8) + b, 8)
@@ -127,6 +163,11 @@ function compress(state: usize): void {
   store<u64>(state, load<u64>(state, 40) + f, 40)
   store<u64>(state, load<u64>(state, 48) + g, 48)
   store<u64>(state, load<u64>(state, 56) + h, 56)
+}
+
+/** A big-endian word; only 4-aligned. */
+function loadWord(p: usize): u64 {
+  return ((<u64>bswap<u32>(load<u32>(p))) << 32) | <u64>bswap<u32>(load<u32>(p, 4))
 }
 
 function choose(x: u64, y: u64, z: u64): u64 {
