@@ -4,6 +4,7 @@
 // Nothing is sent before the certificate has been accepted.
 
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import { AeadId, aeadName, algorithm, SUPPORTED_AEADS } from './aead'
 import { AskFailure, AskStatus } from './failure'
@@ -20,6 +21,8 @@ export interface KeyExchangeOptions {
   compliantExport?: boolean
   /** For the whole exchange. */
   timeoutMillis?: number
+  /** Carries the bytes in place of a TCP connection to host and port. */
+  transport?: Duplex
 }
 
 /** The server's certificate, for people. */
@@ -89,10 +92,9 @@ export async function keyExchange(options: KeyExchangeOptions): Promise<Session>
 }
 
 function open(options: KeyExchangeOptions): TLSSocket {
-  const { host, port = KE_PORT, ca } = options
+  const { host, port = KE_PORT, ca, transport } = options
   return connect({
-    host,
-    port,
+    ...(transport === undefined ? { host, port } : { socket: transport }),
     ...(ca === undefined ? {} : { ca }),
     // An address must not go into SNI (RFC 6066, section 3).
     ...(isIP(host) ? {} : { servername: host }),

@@ -1,0 +1,3 @@
+export async function bench(_options: { json: boolean; seconds: number }): Promise<number> {
+  return 0
+}

@@ -1,0 +1,153 @@
+// `noonmark up`: the virtual board in real time, on the host's own sockets.
+//
+// On stdout: one `ready` line for programs, the line to paste, then a status line a minute. Everything else is on stderr.
+
+import { isIPv4 } from 'node:net'
+import { w5500 } from '../hal/virtual/ethernet'
+import { VirtualMachine } from '../hal/virtual/machine'
+import { ublox } from '../hal/virtual/receiver'
+import { RealClock } from '../sim/clock/clock'
+import { type BridgeProblem, LoopbackBridge } from '../sim/lan/bridge'
+import { World } from '../sim/world/world'
+import { firmware, loopbackBoard } from './board'
+import { StateError, StateFolder } from './state'
+
+export interface UpOptions {
+  state: string
+  address: string
+  ntpPort: number
+  kePort: number
+  seed: number
+  cold: boolean
+  console: boolean
+}
+
+const MINUTE = 60_000
+
+/** Runs until Ctrl-C; resolves to the exit status. */
+export async function up(options: UpOptions): Promise<number> {
+  if (!isIPv4(options.address)) return complain(`${options.address} is not an IPv4 address`)
+  let state: StateFolder
+  try {
+    state = new StateFolder(options.state)
+  } catch (error) {
+    if (error instanceof StateError) return complain(error.message)
+    throw error
+  }
+  const appliance = new Appliance(options, state)
+  try {
+    return await appliance.run()
+  } finally {
+    await appliance.close()
+  }
+}
+
+class Appliance {
+  private readonly clock = new RealClock()
+  private readonly bridge: LoopbackBridge
+  private readonly machine: VirtualMachine
+  private readonly timers: NodeJS.Timeout[] = []
+  private line = ''
+  private pem = ''
+  private announced = false
+  private end: (status: number) => void = () => {}
+
+  constructor(
+    private readonly options: UpOptions,
+    private readonly state: StateFolder,
+  ) {
+    const world = new World({ unixOrigin: this.clock.unixOrigin, seed: options.seed })
+    this.bridge = new LoopbackBridge({
+      now: () => this.clock.now(),
+      onArrival: () => this.machine.wake(),
+      onProblem: (problem) => this.end(complain(explain(problem))),
+    })
+    const rtc = state.loadRtc()
+    this.machine = new VirtualMachine({
+      wasm: firmware(),
+      world,
+      clock: this.clock,
+      board: loopbackBoard(options.address, options.ntpPort, options.kePort),
+      flash: state.flash,
+      onFlash: (offset, length) => state.flashChanged(offset, length),
+      ...(rtc === undefined ? {} : { rtc }),
+      receiver: ublox({ warm: !options.cold }),
+      ethernet: w5500({ lan: this.bridge, setup: (chip) => this.bridge.attach(chip) }),
+      onConsole: (text) => this.hear(text),
+      onTrap: (trap) => console.error(`noonmark: the firmware trapped and restarts: ${trap.message}\n${trap.stack}`),
+    })
+  }
+
+  run(): Promise<number> {
+    return new Promise((resolve) => {
+      this.end = resolve
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))
+      console.error(`noonmark: booting the virtual board (state in ${this.state.path}); waiting for the sky`)
+      this.machine.start()
+      this.timers.push(setInterval(() => this.everyMinute(), MINUTE))
+    })
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer)
+    this.machine.stop()
+    this.state.saveRtc(this.machine.saveRtc())
+    await this.bridge.dispose()
+    this.state.close()
+  }
+
+  private everyMinute(): void {
+    this.state.saveRtc(this.machine.saveRtc())
+    this.machine.type('status\n')
+  }
+
+  /** The console's lines: the firmware's words are the only way to know how it is. */
+  private hear(text: string): void {
+    if (this.options.console) process.stderr.write(text)
+    const lines = (this.line + text).split('\n')
+    this.line = lines.pop() ?? ''
+    for (const line of lines) this.heard(line)
+  }
+
+  private heard(line: string): void {
+    if (line === 'ready') this.machine.type('ca\n')
+    else if (line.startsWith('status ')) console.log(line)
+    else if (line.startsWith('fault')) console.error(`noonmark: the device says: ${line}`)
+    else if (line === '-----BEGIN CERTIFICATE-----') this.pem = `${line}\n`
+    else if (this.pem !== '') {
+      this.pem += `${line}\n`
+      if (line === '-----END CERTIFICATE-----') this.authorityKnown()
+    }
+  }
+
+  private authorityKnown(): void {
+    this.state.saveCa(this.pem)
+    this.pem = ''
+    if (this.announced) return
+    this.announced = true
+    const { address, ntpPort, kePort } = this.options
+    const { caFile } = this.state
+    console.log(`ready ntp=${address}:${ntpPort} ke=${address}:${kePort} ca=${caFile} name=localhost`)
+    console.log(
+      `chronyd -Q -t 10 'server ${clientName(address)} port ${ntpPort} nts ntsport ${kePort} iburst maxsamples 4' ` +
+        `'ntstrustedcerts ${caFile}'`,
+    )
+    this.machine.type('status\n')
+  }
+}
+
+/** What a client on this machine calls the board: its certificate has both. */
+function clientName(address: string): string {
+  return address === '127.0.0.1' ? 'localhost' : address
+}
+
+function explain(problem: BridgeProblem): string {
+  const option = problem.what === 'udp' ? '--ntp-port' : '--ke-port'
+  const advice = problem.code === 'EADDRNOTAVAIL' ? 'name another with --address' : `name another with ${option}`
+  return `${problem.message}; ${advice}`
+}
+
+function complain(sentence: string): number {
+  console.error(`noonmark: ${sentence}`)
+  return 1
+}
