@@ -101,7 +101,7 @@ const AES_256_GCM_SIV = gcmSiv(32)
 const AEADS = [AES_SIV, AES_128_GCM_SIV, AES_256_GCM_SIV, AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305]
 
 describe.each(FLAVOURS)('AEADs, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
 
   /** Lays a message out at the given offsets from alignment. */
   function lay(

@@ -44,7 +44,7 @@ function nodeBlock(key: Uint8Array, block: Uint8Array): Uint8Array {
 }
 
 describe.each(FLAVOURS)('AES, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
 
   function encrypt(key: Uint8Array, block: Uint8Array, misalign = 0): Uint8Array {
     const [context, out] = [machine.space(CONTEXT), machine.space(16)]
@@ -103,7 +103,7 @@ describe.each(FLAVOURS)('AES, %s build', async (flavour) => {
 })
 
 describe.each(FLAVOURS)('AES through an accelerator, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
   const loads: string[] = []
   let key: Uint8Array = new Uint8Array(16)
   let behaviour: 'right' | 'wrong' | 'absent' | 'breaks' = 'right'

@@ -50,7 +50,7 @@ const MILLION_A: Record<number, string> = {
 }
 
 describe.each(FLAVOURS)('hashes, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
 
   function digest(h: HashCase, data: Uint8Array, misalign = 0, outMisalign = 0): Uint8Array {
     const out = machine.space(h.length, outMisalign)
@@ -240,7 +240,7 @@ const RFC5869: [string, string, string, string, string][] = [
 ]
 
 describe.each(FLAVOURS)('HMAC and HKDF, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
 
   function code(h: HashCase, key: Uint8Array, data: Uint8Array, misalign = 0): Uint8Array {
     const out = machine.space(h.length, misalign)

@@ -33,7 +33,7 @@ const POLY1305: [string, string, string][] = [
 ]
 
 describe.each(FLAVOURS)('ChaCha20 and Poly1305, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
 
   it('gives_the_block_of_rfc_8439_section_2_3_2', () => {
     const [state, out] = [machine.space(64), machine.space(64)]
@@ -118,7 +118,7 @@ describe.each(FLAVOURS)('ChaCha20 and Poly1305, %s build', async (flavour) => {
 })
 
 describe.each(FLAVOURS)('POLYVAL and GHASH, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
 
   function run(kind: 'polyval' | 'ghash', h: Uint8Array, data: Uint8Array, misalign = 0): string {
     const [key, sum, out] = [machine.space(40), machine.space(16), machine.space(16, misalign)]
@@ -183,7 +183,7 @@ function dot(a: Uint8Array, b: Uint8Array): string {
 }
 
 describe.each(FLAVOURS)('constant-time helpers, %s build', async (flavour) => {
-  const machine = await Machine.load(flavour)
+  const machine = await Machine.shared(flavour)
 
   it('tells_equal_bytes_from_any_single_difference', () => {
     const bytes = new Random(1).bytes(33)
@@ -197,6 +197,18 @@ describe.each(FLAVOURS)('constant-time helpers, %s build', async (flavour) => {
       expect(machine.call('equalBytes', a, b, 33)).toBe(0)
     }
     expect(machine.call('equalBytes', a, b, 0)).toBe(1)
+  })
+
+  it('stands_on_a_bench_that_notices_a_byte_written_beside_a_buffer_or_over_an_input', () => {
+    const [area, input] = [machine.space(4), machine.put(ascii('input'))]
+    machine.check()
+    machine.call('wipe', area, 5)
+    expect(() => machine.check()).toThrow('overwritten')
+    machine.write(area + 4, Uint8Array.of(0xa5))
+    machine.check()
+    machine.call('wipe', input, 1)
+    expect(() => machine.check()).toThrow('overwritten')
+    machine.write(input, ascii('i'))
   })
 
   it('selects_by_mask_and_wipes', () => {

@@ -61,6 +61,7 @@ export class Machine {
     this.base = entry.exports['arena']()
   }
 
+  /** A machine of its own, for one test. */
   static async load(flavour: Flavour): Promise<Machine> {
     const accelerator: Accelerator = { load: () => -4, encrypt: () => {} }
     const imports = {
@@ -70,11 +71,13 @@ export class Machine {
       },
     }
     const entry = await loadEntry(new URL('./symmetric.entry.ts', import.meta.url), flavour, imports)
-    const machine = new Machine(entry, accelerator)
-    afterEach(() => {
-      machine.check()
-      machine.reset()
-    })
+    return new Machine(entry, accelerator)
+  }
+
+  /** A machine for all tests of a `describe`: after each of them it is checked and its buffers are forgotten. */
+  static async shared(flavour: Flavour): Promise<Machine> {
+    const machine = await Machine.load(flavour)
+    afterEach(() => machine.reset())
     return machine
   }
 
