@@ -111,6 +111,13 @@ export class LanBoard {
     return answer && { data: answer.data, arrived: at, left: answer.at }
   }
 
+  /** The datagrams that the board has sent since the last call. */
+  takeAnswers(): SentDatagram[] {
+    const taken = this.answers
+    this.answers = []
+    return taken
+  }
+
   /** A client address with a port that was not used lately. */
   freshPort(): { ip: number; port: number } {
     this.nextPort = this.nextPort < 60_000 ? this.nextPort + 1 : 40_000

@@ -117,7 +117,12 @@ async function ntsExchange(session: Session, options: QueryOptions): Promise<Sam
 }
 
 /** Unique identifier, cookie, placeholders for the cookies that are missing, authenticator without plaintext. */
-function ntsRequest(session: Session, cookie: Uint8Array, transmit: bigint, identifier: Uint8Array): Uint8Array {
+export function ntsRequest(
+  session: Session,
+  cookie = session.cookies[0] ?? new Uint8Array(0),
+  transmit = randomBytes(8).readBigUInt64BE(),
+  identifier: Uint8Array = randomBytes(UNIQUE_IDENTIFIER_LENGTH),
+): Uint8Array {
   const { aead, keys, cookies } = session
   const cookieField = encodeField(FieldType.Cookie, cookie)
   const placeholder = encodeField(FieldType.CookiePlaceholder, new Uint8Array(cookieField.length - 4))
