@@ -60,7 +60,7 @@ const JUMP: f64 = 1e6
 const PERSIST: u32 = 5
 const CONFIRM: u32 = 2
 const CONFIRM_DOUBTFUL: u32 = 60
-const CONFIRM_IMPOSSIBLE: u32 = 300
+const CONFIRM_IMPOSSIBLE: u32 = 900
 
 /** Frequency that a fresh crystal may have, ns/s, one sigma; and what a shaken one may have gained. */
 const FRESH_FREQUENCY: f64 = 20_000

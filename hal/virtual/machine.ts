@@ -277,6 +277,13 @@ export class VirtualMachine implements Hal {
     return { state, seconds: utc.seconds, nanos: utc.nanos }
   }
 
+  /** The reset button: the module starts anew, all parts keep their state. */
+  pressReset(): void {
+    this.counters.resets++
+    this.resetReason = 0
+    this.restart(undefined)
+  }
+
   // ---- The loop.
 
   /** The next instant at which anything happens. */
@@ -327,11 +334,11 @@ export class VirtualMachine implements Hal {
     this.turn()
     if (!this.running) return
     const wait = this.nextEvent() - this.clock.now()
-    // Node's timers fire up to a millisecond late: the last stretch is walked by setImmediate.
-    this.timerIsImmediate = wait < 2e6
+    // Node's timers count whole milliseconds and fire up to one late: what is shorter is walked by setImmediate.
+    this.timerIsImmediate = wait < 1e6
     this.timer = this.timerIsImmediate
       ? setImmediate(() => this.realTurn())
-      : setTimeout(() => this.realTurn(), Math.min(Math.floor(wait / 1e6) - 1, 250))
+      : setTimeout(() => this.realTurn(), Math.min(Math.floor(wait / 1e6), 250))
   }
 
   /** Looks after a host that was suspended or whose clock was set: the board has not noticed, its watchdog neither. */

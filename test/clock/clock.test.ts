@@ -201,19 +201,19 @@ describe('a clock that is told nonsense', () => {
     expect(bench.entry.exports['steps']()).toBe(1)
   })
 
-  it('ignores_pulses_100_ms_early_for_four_minutes_and_says_holdover', async () => {
-    const shift = (k: number) => (k >= 1000 && k < 1240 ? -100e6 : 0)
-    const bench = (await ClockBench.make({ shift })).run(1500)
-    expect(outside(between(bench.samples, 60, 1500))).toBe(0)
-    expect(between(bench.samples, 1015, 1240).every(({ state }) => state === HOLDOVER)).toBe(true)
+  it('ignores_pulses_100_ms_early_for_ten_minutes_and_says_holdover', async () => {
+    const shift = (k: number) => (k >= 1000 && k < 1600 ? -100e6 : 0)
+    const bench = (await ClockBench.make({ shift })).run(2500)
+    expect(outside(between(bench.samples, 60, 2500))).toBe(0)
+    expect(between(bench.samples, 1015, 1600).every(({ state }) => state === HOLDOVER)).toBe(true)
     expect(bench.samples.at(-1)?.state).toBe(LOCKED)
   })
 
-  it('gives_in_after_five_minutes_and_is_unsynchronised_while_it_steps', async () => {
+  it('gives_in_after_a_quarter_of_an_hour_and_is_unsynchronised_while_it_steps', async () => {
     const shift = (k: number) => (k >= 1000 ? -100e6 : 0)
-    const bench = (await ClockBench.make({ shift })).run(1500)
+    const bench = (await ClockBench.make({ shift })).run(2500)
     expect(bench.entry.exports['steps']()).toBe(2)
-    expect(bench.samples.some(({ nanos, stratum }) => nanos > 1200e9 && stratum === 16)).toBe(true)
+    expect(bench.samples.some(({ nanos, stratum }) => nanos > 1800e9 && stratum === 16)).toBe(true)
     expect(Math.abs((bench.samples.at(-1)?.error ?? 0) - 100e6)).toBeLessThan(1000)
   })
 
