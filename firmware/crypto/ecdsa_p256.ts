@@ -16,6 +16,7 @@
 // (nonce not in 1..n-1) or nil (r or s zero). Verifying handles public data and may branch on it.
 
 import { Hash } from './hash'
+import { INVERT_P256_N, invertFinish, invertStart, invertStep } from './invert'
 import { belowMask, equalMask, LIMBS_SIZE, loadLimbsBe, setLimbs, storeLimbsBe, zeroMask } from './limbs'
 import { P256_BASE_MUL_SIZE, p256LoadPoint, p256MulFinish, p256MulStart, p256MulStep, p256ScalarMask } from './p256'
 import { mulP256, P256_P, sqrP256, toMontgomeryP256 } from './p256_field'
@@ -30,10 +31,8 @@ import {
   sameX,
   sameY,
 } from './p256_point'
-import { addOrder, mulOrder, ORDER_INVERT, P256_N, reduceOrder, toMontgomeryOrder } from './p256_scalar'
-import { Modulus, powerStart, powerStep } from './power_chain'
+import { addOrder, mulOrder, P256_N, reduceOrder, toMontgomeryOrder } from './p256_scalar'
 import { NONCE_RESULT, NONCE_SIZE, nonceReject, nonceStart, nonceStep } from './rfc6979'
-import { wipeWide } from './wide'
 
 const enum Stage {
   Done = 0,
@@ -118,7 +117,7 @@ export function ecdsaSignStep(state: usize): bool {
       break
     }
     case Stage.InvertNonce: {
-      if (powerStep(work, ORDER_INVERT, Modulus.P256Order)) takeS(state)
+      if (invertStep(work)) takeS(state)
       break
     }
   }
@@ -130,7 +129,6 @@ export function ecdsaSignFinish(state: usize, out: usize): void {
   storeLimbsBe(out, state + SIGN_R)
   storeLimbsBe(out + 32, state + SIGN_S)
   memory.fill(state, 0, ECDSA_P256_SIGN_SIZE)
-  wipeWide()
 }
 
 /** r = the x of k * G mod n; then the inversion of k begins. */
@@ -146,18 +144,20 @@ function takeR(state: usize): void {
   }
   const k = state + SIGN_S
   loadLimbsBe(k, state + NONCE + NONCE_RESULT)
-  toMontgomeryOrder(k, k)
-  powerStart(work, k)
+  invertStart(work, k, INVERT_P256_N)
   store<u32>(state + STAGE, Stage.InvertNonce)
 }
 
 /** s = k^-1 * (z + r * key) mod n */
 function takeS(state: usize): void {
   const s = state + SIGN_S
+  const inverse = state + POINT
   toMontgomeryOrder(s, state + KEY)
   mulOrder(s, s, state + SIGN_R)
   addOrder(s, s, state + SIGN_Z)
-  mulOrder(s, s, state + SIGN_WORK)
+  invertFinish(state + SIGN_WORK, inverse)
+  toMontgomeryOrder(inverse, inverse)
+  mulOrder(s, s, inverse)
   if (zeroMask(s) !== 0) retry(state)
   else store<u32>(state + STAGE, Stage.Done)
 }
@@ -175,8 +175,7 @@ export function ecdsaVerifyStart(state: usize, point: usize, hash: usize, hashLe
   if (hashLength < 32 || (p256ScalarMask(state + R) & p256ScalarMask(state + S)) === 0) return false
   if (!p256LoadPoint(state + Q, point)) return false
   loadDigest(state + Z, hash)
-  toMontgomeryOrder(state + S, state + S)
-  powerStart(state + WORK, state + S)
+  invertStart(state + WORK, state + S, INVERT_P256_N)
   store<u32>(state + STAGE, Stage.InvertS)
   return true
 }
@@ -186,9 +185,11 @@ export function ecdsaVerifyStep(state: usize): bool {
   const work = state + WORK
   switch (load<u32>(state + STAGE)) {
     case Stage.InvertS: {
-      if (!powerStep(work, ORDER_INVERT, Modulus.P256Order)) break
-      mulOrder(state + U1, state + Z, work)
-      mulOrder(state + U2, state + R, work)
+      if (!invertStep(work)) break
+      invertFinish(work, state + S)
+      toMontgomeryOrder(state + S, state + S)
+      mulOrder(state + U1, state + Z, state + S)
+      mulOrder(state + U2, state + R, state + S)
       multiplyBaseStart(work, state + U1)
       store<u32>(state + STAGE, Stage.BasePart)
       break
@@ -223,7 +224,6 @@ export function ecdsaVerifyStep(state: usize): bool {
 export function ecdsaVerifyFinish(state: usize): bool {
   const good = load<u32>(state + GOOD) !== 0
   memory.fill(state, 0, VERIFY_SIZE)
-  wipeWide()
   return good
 }
 

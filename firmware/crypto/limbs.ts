@@ -1,6 +1,13 @@
 // 256-bit numbers as eight 32-bit limbs, little end first, at 4-aligned addresses: what does not depend on a modulus.
 //
 // Answers about numbers are masks, all ones for yes and 0 for no, so that secrets choose without branches.
+//
+// Constant time, here and in the arithmetic on such numbers (field25519.ts, p256_field.ts, p256_scalar.ts), means: no
+// branch and no address depends on a value. On the ESP32-C3, where the module is compiled ahead of time, that settles
+// it: every product is 32 x 32 -> 64 bits, the pair mul and mulhu, which takes the same time for all operands, and
+// linear memory has no cache. In V8 a product is one 64-bit multiplication, constant-time on x86-64 and on the usual
+// 64-bit Arm cores; but nobody promises what a just-in-time compiler makes of a mask or a multiplication, so there we
+// answer for this source and not for the machine code.
 
 import { loadU32be, storeU32be } from '../bytes/endian'
 
@@ -49,10 +56,11 @@ export function maskIfZero(word: u32): u32 {
   return <u32>((<i64>word - 1) >> 63)
 }
 
-/** Copies `size` bytes (a multiple of 4) from `from` to `out` where `mask` is all ones; reads and writes both always. */
+/** Copies `size` bytes (a multiple of 8, 8-aligned) from `from` to `out` where `mask` is all ones; reads and writes both always. */
 export function moveIf(mask: u32, out: usize, from: usize, size: usize): void {
-  for (let i: usize = 0; i < size; i += 4) {
-    const old = load<u32>(out + i)
-    store<u32>(out + i, old ^ ((old ^ load<u32>(from + i)) & mask))
+  const mask64 = <u64>(<i64>(<i32>mask))
+  for (let i: usize = 0; i < size; i += 8) {
+    const old = load<u64>(out + i)
+    store<u64>(out + i, old ^ ((old ^ load<u64>(from + i)) & mask64))
   }
 }

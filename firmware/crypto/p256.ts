@@ -11,8 +11,9 @@
 // Constant time in the scalar, apart from the refusal of 0 and of n and above, and in the point's coordinates, apart
 // from the refusal of points that are not on the curve.
 
+import { INVERT_P256_P, INVERT_SIZE, invertFinish, invertStart, invertStep } from './invert'
 import { belowMask, loadLimbsBe, storeLimbsBe, zeroMask } from './limbs'
-import { fromMontgomeryP256, mulP256, P256_INVERT, P256_P, sqrP256, toMontgomeryP256 } from './p256_field'
+import { fromMontgomeryP256, mulP256, P256_P, sqrP256, toMontgomeryP256 } from './p256_field'
 import {
   BASE_MULTIPLY_SIZE,
   MULTIPLY_RESULT,
@@ -23,12 +24,10 @@ import {
 } from './p256_multiply'
 import { AFFINE_SIZE, onCurve, POINT_SCRATCH_SIZE } from './p256_point'
 import { P256_N } from './p256_scalar'
-import { Modulus, POWER_SIZE, powerStart, powerStep } from './power_chain'
-import { wipeWide } from './wide'
 
 // `inversion | stage u32 | size u32 | multiplication`
-const POWER: usize = 0
-const STAGE: usize = POWER_SIZE
+const INVERSION: usize = 0
+const STAGE: usize = INVERT_SIZE
 const SIZE: usize = STAGE + 4
 const MULTIPLY: usize = STAGE + 8
 const RESULT: usize = MULTIPLY + MULTIPLY_RESULT
@@ -45,7 +44,8 @@ export const P256_POINT_SIZE: usize = 65
 const enum Stage {
   Multiply = 0,
   Invert = 1,
-  Done = 2,
+  Affine = 2,
+  Done = 3,
 }
 
 /** Scalar and point while a multiplication begins. */
@@ -73,32 +73,24 @@ export function p256MulStep(state: usize): bool {
   const stage = load<u32>(state + STAGE)
   if (stage === Stage.Multiply) {
     if (multiplyStep(state + MULTIPLY)) {
-      powerStart(state + POWER, state + RESULT + 64)
+      invertStart(state + INVERSION, state + RESULT + 64, INVERT_P256_P)
       store<u32>(state + STAGE, Stage.Invert)
     }
   } else if (stage === Stage.Invert) {
-    if (powerStep(state + POWER, P256_INVERT, Modulus.P256Field)) store<u32>(state + STAGE, Stage.Done)
+    if (invertStep(state + INVERSION)) store<u32>(state + STAGE, Stage.Affine)
+  } else if (stage === Stage.Affine) {
+    makeAffine(state)
+    store<u32>(state + STAGE, Stage.Done)
   }
   return load<u32>(state + STAGE) === Stage.Done
 }
 
 /** Writes the result as 65 bytes and wipes the state. */
 export function p256MulFinish(state: usize, out: usize): void {
-  const x = state + RESULT
-  const y = x + 32
-  const z = x + 64
-  const inverse = state + POWER
-  sqrP256(z, inverse)
-  mulP256(x, x, z)
-  mulP256(z, z, inverse)
-  mulP256(y, y, z)
-  fromMontgomeryP256(x, x)
-  fromMontgomeryP256(y, y)
   store<u8>(out, 4)
-  storeLimbsBe(out + 1, x)
-  storeLimbsBe(out + 33, y)
+  storeLimbsBe(out + 1, state + RESULT)
+  storeLimbsBe(out + 33, state + RESULT + 32)
   memory.fill(state, 0, load<u32>(state + SIZE))
-  wipeWide()
 }
 
 /** out = the affine point of the 65 bytes at any address; false when badly encoded or not on the curve. */
@@ -115,4 +107,22 @@ export function p256LoadPoint(out: usize, bytes: usize): bool {
 /** Whether eight limbs are a scalar in 1..n-1, as a mask. */
 export function p256ScalarMask(scalar: usize): u32 {
   return belowMask(scalar, P256_N) & ~zeroMask(scalar)
+}
+
+/** The result's x and y, out of Montgomery form. */
+function makeAffine(state: usize): void {
+  const x = state + RESULT
+  const y = x + 32
+  const square = x + 64
+  const inverse = state + MULTIPLY
+  // The inverse of z * 2^256 is z^-1 / 2^256; two factors of 2^256 bring it into Montgomery form.
+  invertFinish(state + INVERSION, inverse)
+  toMontgomeryP256(inverse, inverse)
+  toMontgomeryP256(inverse, inverse)
+  sqrP256(square, inverse)
+  mulP256(x, x, square)
+  mulP256(inverse, inverse, square)
+  mulP256(y, y, inverse)
+  fromMontgomeryP256(x, x)
+  fromMontgomeryP256(y, y)
 }

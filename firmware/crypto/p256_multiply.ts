@@ -1,7 +1,7 @@
 // scalar * point on P-256 as a step machine, up to the Jacobian result. p256.ts and ecdsa_p256.ts finish from there.
 //
 // Any point: windows of four bits from the top, a table of 1 P .. 15 P. The base point: a comb of four teeth 64 bits
-// apart, and four tables 16 bits apart (p256_base.ts), so 16 doublings and 64 additions.
+// apart, and four tables 16 bits apart (p256_base.ts), so 15 doublings and 64 additions.
 //
 // Every step does the same for every scalar: a table is read from end to end and the entry kept by a mask; an addition
 // is always computed, and masks choose between its result and the two cases that involve infinity.
@@ -167,26 +167,38 @@ function combDigit(state: usize, column: u32): u32 {
   return low | (high << 2)
 }
 
-/** ENTRY = digit * P, zero for digit 0; reads the whole table. */
+/** ENTRY = digit * P, zero for digit 0. */
 function pickWindow(state: usize, digit: u32): void {
-  memory.fill(state + ENTRY, 0, JACOBIAN_SIZE)
-  for (let d: u32 = 1; d < 16; d++) {
-    gather(maskIfZero(d ^ digit), state + ENTRY, state + TABLE + <usize>(d - 1) * JACOBIAN_SIZE, JACOBIAN_SIZE)
-  }
+  const entry = state + ENTRY
+  const table = state + TABLE
+  for (let i: usize = 0; i < JACOBIAN_SIZE; i += 32) pick(entry + i, table + i, JACOBIAN_SIZE, digit)
 }
 
-/** ENTRY = entry `digit` of the comb's table, zero for digit 0; reads the whole table. */
+/** ENTRY = entry `digit` of one of the comb's tables, zero for digit 0. */
 function pickComb(state: usize, table: u32, digit: u32): void {
+  const entry = state + ENTRY
   const entries = COMB + <usize>table * COMB_TABLE_SIZE
-  memory.fill(state + ENTRY, 0, AFFINE_SIZE)
-  for (let d: u32 = 1; d < 16; d++) {
-    gather(maskIfZero(d ^ digit), state + ENTRY, entries + <usize>(d - 1) * AFFINE_SIZE, AFFINE_SIZE)
-  }
+  for (let i: usize = 0; i < AFFINE_SIZE; i += 32) pick(entry + i, entries + i, AFFINE_SIZE, digit)
 }
 
-/** out |= from, where `mask` is all ones. */
-function gather(mask: u32, out: usize, from: usize, size: usize): void {
-  for (let i: usize = 0; i < size; i += 4) store<u32>(out + i, load<u32>(out + i) | (load<u32>(from + i) & mask))
+/** out = the element of entry `digit`, zero for digit 0; the 15 elements are `stride` apart, and all are read. */
+function pick(out: usize, elements: usize, stride: usize, digit: u32): void {
+  let w0: u64 = 0
+  let w1: u64 = 0
+  let w2: u64 = 0
+  let w3: u64 = 0
+  for (let d: u32 = 1; d < 16; d++) {
+    const mask = <u64>(<i64>(<i32>maskIfZero(d ^ digit)))
+    w0 |= load<u64>(elements) & mask
+    w1 |= load<u64>(elements, 8) & mask
+    w2 |= load<u64>(elements, 16) & mask
+    w3 |= load<u64>(elements, 24) & mask
+    elements += stride
+  }
+  store<u64>(out, w0)
+  store<u64>(out, w1, 8)
+  store<u64>(out, w2, 16)
+  store<u64>(out, w3, 24)
 }
 
 /** ACCUMULATOR = SUM; or ENTRY, when the accumulator was infinity; or itself, when the digit is 0. */

@@ -3,9 +3,7 @@
 // Numbers are eight limbs (limbs.ts) below n; an output may lie on an input. `mulOrder` is Montgomery's product
 // a * b / 2^256 mod n: a number in Montgomery form (x * 2^256) times a plain one gives the plain product.
 //
-// Constant time: no branch and no address depends on a value (see wide.ts for the processors).
-
-import { mulWide, sqrWide, WIDE } from './wide'
+// Constant time: no branch and no address depends on a value (limbs.ts says what that means on which processor).
 
 const N0: u64 = 0xfc63_2551
 const N1: u64 = 0xf3b9_cac2
@@ -26,61 +24,75 @@ const R2: usize = memory.data<u32>([
   0xbe79_eea2, 0x8324_4c95, 0x49bd_6fa6, 0x4699_799c, 0x2b6b_ec59, 0x2845_b239, 0xf3d9_5620, 0x66e1_2d94,
 ])
 
-/** The chain to n - 2 for power_chain.ts: odd powers up to 15, 32 ones, then windows of at most four bits. */
-export const ORDER_INVERT: usize = memory.data<u32>([
-  0x01_ff_01, // 2
-  0x00_00_02, // 3
-  0x00_01_03, // 5
-  0x00_01_04, // 7
-  0x00_01_05, // 9
-  0x00_01_06, // 11
-  0x00_01_07, // 13
-  0x00_01_08, // 15
-  0x04_08_01, // 2^8 - 1
-  0x08_01_01, // 2^16 - 1
-  0x10_01_01, // 2^32 - 1
-  0x40_01_ff, // ffffffff 00000000 ffffffff
-  0x20_01_ff, // ffffffff
-  0x04_06_ff,
-  0x02_02_ff,
-  0x05_04_ff,
-  0x06_07_ff,
-  0x04_08_ff,
-  0x04_03_ff,
-  0x05_06_ff,
-  0x05_07_ff,
-  0x05_04_ff,
-  0x07_06_ff,
-  0x02_02_ff,
-  0x06_08_ff,
-  0x02_00_ff,
-  0x08_05_ff,
-  0x03_04_ff,
-  0x05_04_ff,
-  0x04_04_ff,
-  0x05_04_ff,
-  0x05_03_ff,
-  0x03_02_ff,
-  0x08_06_ff,
-  0x04_08_ff,
-  0x05_02_ff,
-  0x05_02_ff,
-  0x06_05_ff,
-  0x04_03_ff,
-  0x06_08_ff,
-  0x00_ff_ff,
-])
-
 /** out = a * b / 2^256 */
 export function mulOrder(out: usize, a: usize, b: usize): void {
-  mulWide(a, b)
-  reduce(out)
-}
-
-/** out = a * a / 2^256 */
-export function sqrOrder(out: usize, a: usize): void {
-  sqrWide(a)
-  reduce(out)
+  const b0: u64 = load<u32>(b)
+  const b1: u64 = load<u32>(b, 4)
+  const b2: u64 = load<u32>(b, 8)
+  const b3: u64 = load<u32>(b, 12)
+  const b4: u64 = load<u32>(b, 16)
+  const b5: u64 = load<u32>(b, 20)
+  const b6: u64 = load<u32>(b, 24)
+  const b7: u64 = load<u32>(b, 28)
+  let t0: u64 = 0
+  let t1: u64 = 0
+  let t2: u64 = 0
+  let t3: u64 = 0
+  let t4: u64 = 0
+  let t5: u64 = 0
+  let t6: u64 = 0
+  let t7: u64 = 0
+  let t8: u64 = 0
+  // A turn adds a row of the product, then the multiple of n that clears the lowest limb, and moves down by one.
+  for (let i: usize = 0; i < 32; i += 4) {
+    const x: u64 = load<u32>(a + i)
+    let c = x * b0 + t0
+    t0 = c & LOW
+    c = x * b1 + t1 + (c >> 32)
+    t1 = c & LOW
+    c = x * b2 + t2 + (c >> 32)
+    t2 = c & LOW
+    c = x * b3 + t3 + (c >> 32)
+    t3 = c & LOW
+    c = x * b4 + t4 + (c >> 32)
+    t4 = c & LOW
+    c = x * b5 + t5 + (c >> 32)
+    t5 = c & LOW
+    c = x * b6 + t6 + (c >> 32)
+    t6 = c & LOW
+    c = x * b7 + t7 + (c >> 32)
+    t7 = c & LOW
+    t8 += c >> 32
+    const m: u64 = <u32>t0 * NEGATIVE_INVERSE
+    const m32: u64 = m * LOW
+    c = m * N0 + t0
+    c = m * N1 + t1 + (c >> 32)
+    t0 = c & LOW
+    c = m * N2 + t2 + (c >> 32)
+    t1 = c & LOW
+    c = m * N3 + t3 + (c >> 32)
+    t2 = c & LOW
+    c = m32 + t4 + (c >> 32)
+    t3 = c & LOW
+    c = m32 + t5 + (c >> 32)
+    t4 = c & LOW
+    c = t6 + (c >> 32)
+    t5 = c & LOW
+    c = m32 + t7 + (c >> 32)
+    t6 = c & LOW
+    c = t8 + (c >> 32)
+    t7 = c & LOW
+    t8 = c >> 32
+  }
+  store<u32>(out, <u32>t0)
+  store<u32>(out, <u32>t1, 4)
+  store<u32>(out, <u32>t2, 8)
+  store<u32>(out, <u32>t3, 12)
+  store<u32>(out, <u32>t4, 16)
+  store<u32>(out, <u32>t5, 20)
+  store<u32>(out, <u32>t6, 24)
+  store<u32>(out, <u32>t7, 28)
+  subtractOnce(out, t8)
 }
 
 /** out = a number below 2^256 into Montgomery form */
@@ -117,49 +129,4 @@ function subtractOnce(a: usize, over: u64): void {
     d = (d >> 32) + <u64>load<u32>(a + i) + <u64>(load<u32>(P256_N + i) & mask)
     store<u32>(a + i, <u32>d)
   }
-}
-
-/** out = WIDE / 2^256 mod n, for a product below n * 2^256. */
-function reduce(out: usize): void {
-  let t0: u64 = load<u32>(WIDE)
-  let t1: u64 = load<u32>(WIDE, 4)
-  let t2: u64 = load<u32>(WIDE, 8)
-  let t3: u64 = load<u32>(WIDE, 12)
-  let t4: u64 = load<u32>(WIDE, 16)
-  let t5: u64 = load<u32>(WIDE, 20)
-  let t6: u64 = load<u32>(WIDE, 24)
-  let t7: u64 = load<u32>(WIDE, 28)
-  let over: u64 = 0
-  // A turn adds the multiple of n that clears the lowest limb, and moves down by one.
-  for (let i: usize = 32; i < 64; i += 4) {
-    const m: u64 = <u32>t0 * NEGATIVE_INVERSE
-    const m32: u64 = m * LOW
-    let c = m * N0 + t0
-    c = (c >> 32) + m * N1 + t1
-    t0 = c & LOW
-    c = (c >> 32) + m * N2 + t2
-    t1 = c & LOW
-    c = (c >> 32) + m * N3 + t3
-    t2 = c & LOW
-    c = (c >> 32) + m32 + t4
-    t3 = c & LOW
-    c = (c >> 32) + m32 + t5
-    t4 = c & LOW
-    c = (c >> 32) + t6
-    t5 = c & LOW
-    c = (c >> 32) + m32 + t7
-    t6 = c & LOW
-    c = (c >> 32) + <u64>load<u32>(WIDE + i) + over
-    t7 = c & LOW
-    over = c >> 32
-  }
-  store<u32>(out, <u32>t0)
-  store<u32>(out, <u32>t1, 4)
-  store<u32>(out, <u32>t2, 8)
-  store<u32>(out, <u32>t3, 12)
-  store<u32>(out, <u32>t4, 16)
-  store<u32>(out, <u32>t5, 20)
-  store<u32>(out, <u32>t6, 24)
-  store<u32>(out, <u32>t7, 28)
-  subtractOnce(out, over)
 }

@@ -6,8 +6,8 @@
 //
 // One step is at most ten field multiplications and ten additions. The state is wiped at the end.
 //
-// Constant time: the ladder does the same for every bit, conditional swaps go by masks. See wide.ts for what that
-// means on which processor.
+// Constant time: the ladder does the same for every bit, conditional swaps go by masks. limbs.ts says what
+// that means on which processor.
 
 import { loadU32le } from '../bytes/endian'
 import {
@@ -16,14 +16,14 @@ import {
   FIELD25519_SIZE,
   fromBytes25519,
   mul25519,
+  reduce25519,
   set25519,
   sqr25519,
   sub25519,
   swap25519,
   toBytes25519,
 } from './field25519'
-import { Modulus, POWER_SIZE, powerStart, powerStep } from './power_chain'
-import { wipeWide } from './wide'
+import { INVERT_25519, INVERT_SIZE, invertFinish, invertStart, invertStep } from './invert'
 
 // `scalar | x1 | x2 | z2 | x3 | z3 | a b c d | bit u32, swap u32, stage u32, 0 | inversion`, the names of section 5.
 const SCALAR: usize = 0
@@ -39,10 +39,10 @@ const D: usize = 288
 const BIT: usize = 320
 const SWAP: usize = 324
 const STAGE: usize = 328
-const POWER: usize = 336
+const INVERSION: usize = 336
 
 /** Bytes of the state, 8-aligned. */
-export const X25519_SIZE: usize = POWER + POWER_SIZE
+export const X25519_SIZE: usize = INVERSION + INVERT_SIZE
 
 /** (486662 - 2) / 4 */
 const A24: u32 = 121_665
@@ -52,23 +52,6 @@ const enum Stage {
   Invert = 1,
   Done = 2,
 }
-
-/** The chain to p - 2 = 2^255 - 21; after each turn the exponent reached. */
-const INVERT: usize = memory.data<u32>([
-  0x01_ff_01, // 2
-  0x02_00_02, // 9
-  0x00_01_03, // 11
-  0x01_02_01, // 2^5 - 1
-  0x05_01_01, // 2^10 - 1
-  0x0a_01_02, // 2^20 - 1
-  0x14_02_ff, // 2^40 - 1
-  0x0a_01_01, // 2^50 - 1
-  0x32_01_02, // 2^100 - 1
-  0x64_02_ff, // 2^200 - 1
-  0x32_01_ff, // 2^250 - 1
-  0x05_03_ff, // 2^255 - 21
-  0x00_ff_ff,
-])
 
 /** Begins scalar * point. The inputs are copied. */
 export function x25519Start(state: usize, scalar: usize, point: usize): void {
@@ -93,19 +76,19 @@ export function x25519Step(state: usize): bool {
   if (stage === Stage.Ladder) {
     ladderStep(state)
   } else if (stage === Stage.Invert) {
-    if (powerStep(state + POWER, INVERT, Modulus.Field25519)) store<u32>(state + STAGE, Stage.Done)
+    if (invertStep(state + INVERSION)) store<u32>(state + STAGE, Stage.Done)
   }
   return load<u32>(state + STAGE) === Stage.Done
 }
 
 /** Writes the result and wipes the state; false when the result is zero: the peer's point was of small order. */
 export function x25519Finish(state: usize, out: usize): bool {
-  mul25519(state + X2, state + X2, state + POWER)
+  invertFinish(state + INVERSION, state + Z2)
+  mul25519(state + X2, state + X2, state + Z2)
   toBytes25519(out, state + X2)
   let any: u32 = 0
   for (let i: usize = 0; i < 32; i++) any |= load<u8>(out + i)
   memory.fill(state, 0, X25519_SIZE)
-  wipeWide()
   return any !== 0
 }
 
@@ -147,7 +130,8 @@ function ladderStep(state: usize): void {
     return
   }
   conditionalSwap(state, bit)
-  powerStart(state + POWER, z2)
+  reduce25519(z2)
+  invertStart(state + INVERSION, z2, INVERT_25519)
   store<u32>(state + STAGE, Stage.Invert)
 }
 

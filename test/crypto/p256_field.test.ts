@@ -88,8 +88,6 @@ describe('the numbers modulo the order of P-256', () => {
 
   it('add', () => everyPair('addOrder', N, (x, y) => x + y))
 
-  it('square', () => everyOne('sqrOrder', N, numbersBelow(N), (x) => x * x * inverse))
-
   it('go into the form from any 256-bit number', () => {
     everyOne('toMontgomeryOrder', N, [...edgeNumbers(N), ...numbersBelow(N)], (x) => x * R)
   })

@@ -2,6 +2,7 @@
 
 export * from '../../firmware/crypto/ecdsa_p256'
 export * from '../../firmware/crypto/field25519'
+export * from '../../firmware/crypto/invert'
 export { belowMask, equalMask, maskIfZero, moveIf, zeroMask } from '../../firmware/crypto/limbs'
 export * from '../../firmware/crypto/p256'
 export { COMB } from '../../firmware/crypto/p256_base'
@@ -11,6 +12,7 @@ export * from '../../firmware/crypto/rfc6979'
 export * from '../../firmware/crypto/x25519'
 
 import { ecdsaSignStep, ecdsaVerifyStep } from '../../firmware/crypto/ecdsa_p256'
+import { invertStep } from '../../firmware/crypto/invert'
 import { p256MulStep } from '../../firmware/crypto/p256'
 import { nonceStep } from '../../firmware/crypto/rfc6979'
 import { x25519Step } from '../../firmware/crypto/x25519'
@@ -50,5 +52,11 @@ export function runVerify(state: usize): i32 {
 export function runNonce(state: usize): i32 {
   let steps = 1
   while (!nonceStep(state)) steps++
+  return steps
+}
+
+export function runInvert(state: usize): i32 {
+  let steps = 1
+  while (!invertStep(state)) steps++
   return steps
 }

@@ -8,8 +8,8 @@ import { bytesLe, hex, seededBytes, unhex } from './public_key'
 
 const P = (1n << 255n) - 19n
 
-/** 255 of the ladder and 34 of the inversion. */
-const STEPS = 289
+/** 255 of the ladder and 5 of the inversion. */
+const STEPS = 260
 
 let entry: Entry
 let state: number
