@@ -17,20 +17,15 @@ export function fixture(name: string): string {
 export const CA = fixture('ca.pem')
 export const LEAF = new X509Certificate(fixture('leaf.pem'))
 
-/** Loads a module and seeds its random generator. */
-export async function loadTls(flavour: Flavour = 'checked'): Promise<Entry> {
+/** Loads a module and seeds its random generator: the same seed, the same handshakes. */
+export async function loadTls(flavour: Flavour = 'checked', seed = 1): Promise<Entry> {
   const entry = await loadEntry(new URL('./tls.entry.ts', import.meta.url), flavour)
-  seed(entry, 1)
-  return entry
-}
-
-/** Seeds the random generator: the same number, the same handshake. */
-export function seed(entry: Entry, number: number): void {
   const { DATA, drbgSeed } = entry.exports
   const bytes = new Uint8Array(48)
-  new DataView(bytes.buffer).setUint32(0, number)
+  new DataView(bytes.buffer).setUint32(0, seed)
   entry.write(DATA.value, bytes)
   drbgSeed(DATA.value, bytes.length)
+  return entry
 }
 
 /** The certificate list of TlsCredentials. */
@@ -114,7 +109,7 @@ export class TlsServer {
   /** Gives bytes, works until the server rests, returns all that it sends. */
   deliver(bytes: Uint8Array = new Uint8Array()): Uint8Array {
     const sent: Uint8Array[] = []
-    for (;;) {
+    for (let stuck = -1; ; ) {
       this.offer(bytes)
       bytes = new Uint8Array()
       const before = this.waiting.length
@@ -122,12 +117,10 @@ export class TlsServer {
       const output = this.take()
       sent.push(output)
       if (output.length === 0 && (before === 0 || this.inputLength !== 0)) return Buffer.concat(sent)
-      if (output.length === 0 && before === this.stuck) return Buffer.concat(sent)
-      this.stuck = before
+      if (output.length === 0 && before === stuck) return Buffer.concat(sent)
+      stuck = before
     }
   }
-
-  private stuck = -1
 
   get inputLength(): number {
     return this.entry.exports['tlsInputLength'](this.connection)
