@@ -9,11 +9,9 @@
 //
 // Ticks as in hal/abi.ts. Stamps are times of INTn; `FRAME_END_TO_INT` before that the frame's last bit arrived.
 
-/** `notBefore u64 | ticks u64 | spread u32 | restSpread u32 | used u32 | 0`, 32 bytes, 8-aligned. One for a pin INTn. */
+/** `ticks u64 | spread u32 | restSpread u32 | used u32 | 0`, 24 bytes, 8-aligned. One for a pin INTn. */
 @unmanaged
 export class Arrivals {
-  /** Everything that arrived until here has been seen. */
-  notBefore: u64
   /** The stamp of the look's first datagram: its edge, or an upper bound. */
   ticks: u64
   /** The first datagram may have arrived earlier than `ticks` by up to this; 0 for an exact stamp. */
@@ -26,7 +24,7 @@ export class Arrivals {
 }
 
 /** Bytes of an `Arrivals`. */
-export const ARRIVALS_SIZE: usize = 32
+export const ARRIVALS_SIZE: usize = 24
 
 export const enum Stamp {
   /** The datagram's own edge. */
@@ -39,13 +37,14 @@ export const enum Stamp {
 export const FRAME_END_TO_INT: u64 = 272
 
 /**
- * Stamps one look at a socket's RX buffer and spends its edges. `alone`: no other stamped socket had a cause at the
- * time. `count`, `late`, `edge`: the capture taken before the cause was cleared. `seen`: ticks after RX_RSR was read.
+ * Stamps one look at a socket's RX buffer and spends its edges. `from`: ticks of the socket's previous look; what the
+ * present one shows arrived after that. `alone`: no other stamped socket had a cause at the time. `count`, `late`, `edge`: the capture taken before the cause was cleared. `seen`: ticks after RX_RSR was read.
  * `countAfter`: the capture's count after that. The stamp of the first datagram is in `ticks` and `spread`; all others
  * of the look are `Merged`, at `seen` with `restSpread`.
  */
 export function stampLook(
   state: Arrivals,
+  from: u64,
   alone: bool,
   count: u32,
   late: u32,
@@ -53,13 +52,11 @@ export function stampLook(
   seen: u64,
   countAfter: u32,
 ): Stamp {
-  const own = alone && count - state.used === 1 && edge > state.notBefore && edge <= seen
-  const from = state.notBefore
+  const own = alone && count - state.used === 1 && edge > from && edge <= seen
   state.ticks = own ? edge : seen
   state.spread = own && late === 0 ? 0 : width(from, state.ticks)
   state.restSpread = width(own ? edge : from, seen)
   state.used = countAfter
-  state.notBefore = seen
   return own && late === 0 ? Stamp.Exact : Stamp.Merged
 }
 

@@ -122,6 +122,8 @@ function askCauses(now: u64): void {
     if (socket.mode === Mode.Tcp) next = earlier(next, tcpInterval(socket))
     if (socket.open === 0 || (sir & (1 << n)) === 0 || socket.attention !== 0) continue
     socket.attention = 1
+    // Input that was announced before and not yet looked at keeps its own edge.
+    if (socket.input !== 0) continue
     socket.alone = alone ? 1 : 0
     socket.edgeCount = load<u32>(EDGE)
     socket.edgeLate = load<u32>(EDGE, 4)

@@ -35,7 +35,7 @@ export const enum Sending {
   Stream = 3,
 }
 
-/** One socket's state; 160 bytes, 8-aligned. */
+/** One socket's state; 168 bytes, 8-aligned. */
 @unmanaged
 export class Socket {
   /** When the SEND in flight began. */
@@ -48,6 +48,8 @@ export class Socket {
   openAt: u64
   /** Ticks after the last read of RX_RSR. */
   seen: u64
+  /** Ticks before it: what the read does not show arrived later than this. */
+  asked: u64
   /** Stamp of the next datagram; those after it have `seen`. */
   firstTicks: u64
   /** The capture that belongs to the cause: count, late, ticks. */
@@ -98,8 +100,8 @@ export class Socket {
 
 export const NO_PARTNER: u32 = 8
 
-const SOCKET_SIZE: usize = 160
-const TABLE: usize = memory.data(1280, 8)
+const SOCKET_SIZE: usize = 168
+const TABLE: usize = memory.data(1344, 8)
 const SCRATCH: usize = memory.data(16, 8)
 
 /** Reads of Sn_CR before the chip counts as dead. */
@@ -230,12 +232,14 @@ export function look(n: u32): bool {
   const socket = socketAt(n)
   let previous: u32 = 0xffff_ffff
   for (let i: u32 = 0; i < STABLE_READS; i++) {
+    const asked = ticks()
     readSocket(n, Sn.RX_RSR, SCRATCH, 6)
     const received = loadU16be(SCRATCH)
     const pointer = loadU16be(SCRATCH + 2)
     const written = loadU16be(SCRATCH + 4)
     if (received === ((written - pointer) & 0xffff) || received === previous) {
       socket.seen = ticks()
+      socket.asked = asked
       socket.rxLeft = received
       return pointer === socket.rxRead
     }

@@ -124,12 +124,13 @@ const REOPEN_INTERVAL: u64 = MILLISECOND * 10
 /** Header (8) and payload (1472) of the datagram in work. */
 const FRAME: usize = memory.data(1480, 8)
 const DATAGRAM: usize = memory.data(48, 8)
-const ARRIVALS: usize = memory.data(32, 8)
+const ARRIVALS: usize = memory.data(24, 8)
 const COUNTERS: usize = memory.data(32, 8)
 const DESTINATION: usize = memory.data(16, 8)
-/** Learnt duration of the SPI frames of `udpSend`, in ticks, by length / 64: 23 classes of u32; 0 is unknown. */
-const SEND_TICKS: usize = memory.data(96, 8)
-const SEND_CLASS: u32 = 64
+/** Learnt duration of the SPI frames of `udpSend`: 16 entries `length u32 | ticks u32`, by length / 4; a server's replies have few lengths. */
+const SEND_TICKS: usize = memory.data(128, 8)
+/** At first: 20 MHz SPI, three frames with their setup. */
+const SEND_SETUP_TICKS: u32 = 200
 
 /** Sockets that stamp: their RECV pulls INTn. */
 let stamped: u32 = 0
@@ -235,10 +236,9 @@ export function udpSend(data: usize, length: u32): bool {
 
 /** From the call of `udpSend` to the first bit on the wire, in ticks, for a reply as prepared. Learnt from earlier ones. */
 export function udpSendDelay(length: u32): u64 {
-  const spi = load<u32>(SEND_TICKS + <usize>((length / SEND_CLASS) << 2))
-  // Unknown yet: 20 MHz SPI and three frames.
-  const frames: u64 = spi !== 0 ? <u64>spi : 240 + ((<u64>length * 13) >> 1)
-  return frames + SEND_TO_FRAME + (preparedRoute === Route.Stranger ? arpTicks : 0)
+  const at = sendEntry(length)
+  const frames = load<u32>(at) === length ? load<u32>(at, 4) : SEND_SETUP_TICKS + (length * 32) / 5
+  return <u64>frames + SEND_TO_FRAME + (preparedRoute === Route.Stranger ? arpTicks : 0)
 }
 
 /** Time of a UDP frame on a 100 Mbit/s wire, preamble to FCS, in ticks. */
@@ -263,6 +263,7 @@ export function udpBring(n: u32, now: u64): void {
   const interrupts: u32 = sendCausesHidden ? Cause.RECV | Cause.SENDOK | Cause.TIMEOUT : Cause.RECV
   socket.open = openSocket(n, 2, socket.port, interrupts, Status.UDP) ? 1 : 0
   socket.openAt = now + REOPEN_INTERVAL
+  socket.asked = now
 }
 
 /** Asks for the end of a SEND when it is time. */
@@ -315,11 +316,12 @@ function receiveFrom(n: u32, limit: u32, now: u64): bool {
     if (socket.attention !== 0) serve(n, now)
     if (socket.open === 0 || socket.input === 0) return false
     socket.input = 0
+    const from = socket.asked
     if (!look(n)) {
       resynchronise(n)
       return false
     }
-    stampNext(socket)
+    stampNext(socket, from)
     if (socket.rxLeft === 0) return false
   }
   return readDatagram(n, limit)
@@ -364,11 +366,11 @@ function describe(n: u32, length: u32): void {
 }
 
 /** Decides the stamps of what was just seen. A look that found nothing spends its edges all the same. */
-function stampNext(socket: Socket): void {
+function stampNext(socket: Socket, from: u64): void {
   const all = changetype<Arrivals>(ARRIVALS)
   const alone = socket.alone !== 0
   const edges = edgeCount()
-  socket.firstStamp = stampLook(all, alone, socket.edgeCount, socket.edgeLate, socket.edge, socket.seen, edges)
+  socket.firstStamp = stampLook(all, from, alone, socket.edgeCount, socket.edgeLate, socket.edge, socket.seen, edges)
   socket.firstTicks = all.ticks
   socket.firstSpread = all.spread
   socket.restSpread = all.restSpread
@@ -441,7 +443,7 @@ function askSend(n: u32, now: u64): void {
     socketCounters().socketsLost++
     socket.open = 0
     socket.openAt = now
-  } else if (now >= socket.giveUpAt) sendStuck(n, now)
+  } else if (now >= socket.giveUpAt || (now >= socket.sentAt + SEND_LIMIT && endIsHidden(n))) sendStuck(n, now)
   else socket.askAt = now + (socket.sending === Sending.Direct ? ASK_INTERVAL : ASK_STRANGER)
 }
 
@@ -463,21 +465,34 @@ function sendEnded(n: u32, ok: bool, now: u64): void {
   if (!ok) socket.txWrite = readSocket16(n, Sn.TX_RD)
 }
 
-/** Neither SENDOK nor TIMEOUT came: no link, or the chip hides masked causes although the frame has left. */
+/** The frame has left and yet the chip shows no cause for it: it hides what Sn_IMR masks (page 57 can be read so). */
+function endIsHidden(n: u32): bool {
+  if (readSocket16(n, Sn.TX_RD) !== socketAt(n).txWrite) return false
+  // Not when it left just now.
+  if ((takeCauses(n, 0) & (Cause.SENDOK | Cause.TIMEOUT)) !== 0) return false
+  sendCausesHidden = true
+  return true
+}
+
+/** Neither SENDOK nor TIMEOUT will come: no link, or the chip hides them. */
 function sendStuck(n: u32, now: u64): void {
   const socket = socketAt(n)
-  if (readSocket16(n, Sn.TX_RD) === socket.txWrite) sendCausesHidden = true
   socketCounters().sendStuck++
   socket.open = 0
   socket.openAt = now
   socket.sending = Sending.None
 }
 
+function sendEntry(length: u32): usize {
+  return SEND_TICKS + <usize>(((length >> 2) & 15) << 3)
+}
+
 function learnSendTicks(length: u32, spent: u32): void {
-  const at = SEND_TICKS + <usize>((length / SEND_CLASS) << 2)
-  const known = load<u32>(at)
+  const at = sendEntry(length)
+  const known = load<u32>(at, 4)
   // A quarter of the difference: one interrupted transfer must not move T3 for long.
-  store<u32>(at, known === 0 ? spent : known + <u32>((<i32>spent - <i32>known) / 4))
+  store<u32>(at, load<u32>(at) === length ? known + <u32>((<i32>spent - <i32>known) / 4) : spent, 4)
+  store<u32>(at, length)
 }
 
 function learnArpTicks(spent: u64): void {

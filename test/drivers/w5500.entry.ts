@@ -44,7 +44,7 @@ import {
 } from '../../firmware/drivers/w5500_udp'
 
 const BUFFER: usize = memory.data(4096, 8)
-const ARRIVALS: usize = memory.data(32, 8)
+const ARRIVALS: usize = memory.data(24, 8)
 
 /** Scratch of 4096 bytes for the test. */
 export function buffer(): usize {
@@ -107,6 +107,6 @@ export function arrivalsAddress(): usize {
   return ARRIVALS
 }
 
-export function stamp(alone: bool, count: u32, late: u32, edge: u64, seen: u64, countAfter: u32): i32 {
-  return stampLook(changetype<Arrivals>(ARRIVALS), alone, count, late, edge, seen, countAfter)
+export function stamp(from: u64, alone: bool, count: u32, late: u32, edge: u64, seen: u64, countAfter: u32): i32 {
+  return stampLook(changetype<Arrivals>(ARRIVALS), from, alone, count, late, edge, seen, countAfter)
 }
