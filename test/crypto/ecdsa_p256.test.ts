@@ -238,6 +238,22 @@ describe('verifying', () => {
     expect(verify(point, bytesBe(z), pair(order.add(r, 1n), s))).toBe(false)
   })
 
+  it('accepts signatures with special r, s and digests', () => {
+    const special = [1n, 2n, 3n, 0xffffn, 1n << 32n, 1n << 128n, N >> 1n, (N >> 1n) + 1n, N - 3n, N - 2n, N - 1n]
+    for (const k of [1n, 2n, N - 1n, order.inv(2n), numberBe(random(32)) % N]) {
+      const r = G.multiply(k).toAffine().x % N
+      for (const s of special) {
+        for (const z of [0n, 1n, r, N - 1n, order.mul(s, k + 1n)]) {
+          // The key that makes this a signature: d = (s k - z) / r.
+          const d = order.mul(order.sub(order.mul(s, k), z), order.inv(r))
+          if (d === 0n) continue
+          const good = verify(G.multiply(d).toBytes(false), bytesBe(z), pair(r, s))
+          if (!good) expect({ k, s, z, good }).toEqual({ k, s, z, good: true })
+        }
+      }
+    }
+  })
+
   it('rejects a signature whose two parts are opposite points', () => {
     const { secret, point } = randomKey()
     const r = G.multiply(99n).toAffine().x % N

@@ -124,6 +124,21 @@ describe('P-256', () => {
     }
   })
 
+  it('gives secrets with special coordinates (0, small, p - 3, single bits, repeated bytes)', () => {
+    const scalar = numberBe(seededBytes(303)(32)) % N
+    const special = [0n, P - 3n, BigInt(`0x${'55'.repeat(32)}`), BigInt(`0x${'ff00'.repeat(16)}`) % P]
+    for (let bit = 0n; bit < 256n; bit += 8n) special.push(1n << bit, P - (1n << bit))
+    let found = 0
+    for (const x of special) {
+      const secret = pointWithX(x)
+      if (!secret) continue
+      found++
+      const point = secret.multiply(p256.Point.Fn.inv(scalar)).toBytes(false)
+      expect(multiply(bytesBe(scalar), point).out).toBe(hex(secret.toBytes(false)))
+    }
+    expect(found).toBeGreaterThan(20)
+  })
+
   it('reaches the same point by both ways', () => {
     const random = seededBytes(302)
     for (let i = 0; i < 60; i++) {
@@ -212,6 +227,14 @@ describe('P-256', () => {
     expect(bytes.slice(size).every((byte) => byte === 0xa5)).toBe(true)
   })
 })
+
+/** One of the two points with this x, if there are any. */
+function pointWithX(x: bigint) {
+  const field = p256.Point.Fp
+  const square = field.create(x * x * x - 3n * x + p256.Point.CURVE().b)
+  if (field.pow(square, (P - 1n) / 2n) === P - 1n) return undefined
+  return p256.Point.fromAffine({ x, y: field.sqrt(square) })
+}
 
 /** 04 | x | y, without asking whether it is a point. */
 function encode(x: bigint, y: bigint): Uint8Array {

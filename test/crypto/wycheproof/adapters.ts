@@ -3,9 +3,10 @@
 
 import { Machine } from '../symmetric'
 import type { Adapter } from './adapter'
+import { publicKeyAdapters } from './public_key'
 import { symmetricAdapters } from './symmetric'
 
 /** Compiles what the adapters need. */
 export async function allAdapters(): Promise<Adapter[]> {
-  return [...symmetricAdapters(await Machine.load('release'))]
+  return [...symmetricAdapters(await Machine.load('release')), ...(await publicKeyAdapters())]
 }

@@ -3,6 +3,8 @@
 
 import { aessiv, cmac, gcm, gcmsiv } from '@noble/ciphers/aes.js'
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
+import { x25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
@@ -23,6 +25,12 @@ export function sampleFiles(): Record<string, VectorFile> {
       chacha20poly1305(key, iv, ad).encrypt(msg),
     ),
     'aes_cmac_test.json': mac(16, (key, msg) => cmac(msg, key)),
+  }
+  files['x25519_test.json'] = exchange('XdhComp', x25519Secret)
+  files['ecdh_secp256r1_ecpoint_test.json'] = exchange('EcdhEcpointTest', p256Secret)
+  for (const name of ['sha256', 'sha512'] as const) {
+    files[`ecdsa_secp256r1_${name}_test.json`] = signatures(name, 'der')
+    files[`ecdsa_secp256r1_${name}_p1363_test.json`] = signatures(name, 'compact')
   }
   for (const [name, hash] of Object.entries(HASHES)) {
     files[`hmac_${name}_test.json`] = mac(40, (key, msg) => hmac(hash, key, msg))
@@ -105,6 +113,48 @@ function derivation(derive: Derive): VectorFile {
     ]
   })
   return vectorFile('HKDF', { type: 'HkdfTest', keySize: 176 }, tests)
+}
+
+type Exchange = (mine: Uint8Array, theirs: Uint8Array) => { point: Uint8Array; secret: Uint8Array }
+
+const x25519Secret: Exchange = (mine, theirs) => {
+  const point = x25519.getPublicKey(theirs)
+  return { point, secret: x25519.getSharedSecret(mine, point) }
+}
+
+const p256Secret: Exchange = (mine, theirs) => {
+  const point = p256.getPublicKey(theirs, false)
+  return { point, secret: p256.getSharedSecret(mine, point).subarray(1) }
+}
+
+function exchange(type: string, agree: Exchange): VectorFile {
+  const random = new Random(7)
+  const tests = [0, 1, 2].flatMap(() => {
+    const mine = random.bytes(32)
+    const { point, secret } = agree(mine, random.bytes(32))
+    const fields = { public: hex(point), private: hex(mine) }
+    return [
+      { ...fields, shared: hex(secret), result: 'valid' },
+      { ...fields, shared: changed(secret), result: 'invalid' },
+    ]
+  })
+  return vectorFile('Diffie-Hellman', { type }, tests)
+}
+
+function signatures(hash: keyof typeof HASHES, format: 'der' | 'compact'): VectorFile {
+  const random = new Random(8)
+  const key = random.bytes(32)
+  const tests = [0, 20, 100].flatMap((length) => {
+    const msg = random.bytes(length)
+    const signature = p256.sign(HASHES[hash](msg), key, { prehash: false, lowS: false, format })
+    const fields = { msg: hex(msg) }
+    return [
+      { ...fields, sig: hex(signature), result: 'valid' },
+      { ...fields, sig: changed(signature), result: 'invalid' },
+    ]
+  })
+  const publicKey = { uncompressed: hex(p256.getPublicKey(key, false)) }
+  return vectorFile('ECDSA', { type: 'EcdsaVerify', publicKey }, tests)
 }
 
 /** Hexadecimal with the last bit flipped. */
