@@ -58,7 +58,7 @@ import {
   takeCauses,
 } from './w5500_socket'
 
-/** A received datagram; 48 bytes, 8-aligned. Valid until the next `udpReceive`. */
+/** A received datagram; 40 bytes, 8-aligned. Valid until the next `udpReceive`. */
 @unmanaged
 export class Datagram {
   /** End of the frame on the wire, or an upper bound of it. */
@@ -123,7 +123,7 @@ const REOPEN_INTERVAL: u64 = MILLISECOND * 10
 
 /** Header (8) and payload (1472) of the datagram in work. */
 const FRAME: usize = memory.data(1480, 8)
-const DATAGRAM: usize = memory.data(48, 8)
+const DATAGRAM: usize = memory.data(40, 8)
 const ARRIVALS: usize = memory.data(24, 8)
 const COUNTERS: usize = memory.data(32, 8)
 const DESTINATION: usize = memory.data(16, 8)

@@ -103,6 +103,8 @@ export class LoopbackBridge extends Lan {
   private readonly connections: (Connection | undefined)[] = new Array(8)
   private readonly clients = new Set<TcpSocket>()
   private readonly arps: { at: number; ip: number }[] = []
+  /** Ports that the host refused, until when they are not tried again: other sockets of the chip open the same port. */
+  private readonly refused = new Map<string, number>()
   private disposed = false
   /** Work for `advance`, from this time on; Infinity when there is none. */
   private dueAt = Number.POSITIVE_INFINITY
@@ -167,7 +169,7 @@ export class LoopbackBridge extends Lan {
       known.users++
       return
     }
-    this.bindUdp(this.hostAddress(address), port)
+    if (this.mayBind('udp', port)) this.bindUdp(this.hostAddress(address), port)
   }
 
   udpClosed(_socket: number, port: number): void {
@@ -203,7 +205,7 @@ export class LoopbackBridge extends Lan {
       if (known.backlog.length > 0) this.due(0)
       return
     }
-    this.bindTcp(this.hostAddress(address), port)
+    if (this.mayBind('tcp', port)) this.bindTcp(this.hostAddress(address), port)
   }
 
   tcpTransmit(_at: number, socket: number, data: Uint8Array, length: number): void {
@@ -426,8 +428,13 @@ export class LoopbackBridge extends Lan {
     return this.options.address ?? dotted(chipAddress)
   }
 
+  private mayBind(what: 'udp' | 'tcp', port: number): boolean {
+    return performance.now() >= (this.refused.get(`${what} ${port}`) ?? 0)
+  }
+
   private problem(what: 'udp' | 'tcp', address: string, port: number, error: Error): void {
     if (this.disposed) return
+    this.refused.set(`${what} ${port}`, performance.now() + 1000)
     const code = (error as NodeJS.ErrnoException).code ?? 'ERROR'
     const message = `Cannot open ${what.toUpperCase()} port ${port} on ${address}: ${reason(code, error)}`
     this.options.onProblem?.({ what, address, port, code, message })

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Counter, Fault, udpFrameNanos, W5500 } from '../../sim/chips/w5500'
 import { ipv4, MemoryLan } from '../../sim/lan/memory_lan'
+import { loadEntry } from '../support/firmware'
 
 const US = 1e3
 const MS = 1e6
@@ -719,5 +720,62 @@ describe('burst', () => {
 
   it('does_exactly_what_single_bytes_do', () => {
     expect(work(true)).toEqual(work(false))
+  })
+})
+
+describe('compiled by AssemblyScript', () => {
+  it('behaves_as_it_does_in_JavaScript', async () => {
+    const entry = await loadEntry(new URL('./w5500.entry.ts', import.meta.url), 'checked', {
+      env: { abort: () => undefined },
+    })
+    const { exports } = entry
+    const address = exports['create'](400) as number
+    const quiet = new MemoryLan()
+    const twin = new W5500(quiet)
+    quiet.attach(twin)
+    twin.spiByteNanos = 400
+    let seed = 7
+    const random = (below: number) => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
+      return (seed >>> 8) % below
+    }
+    let now = 0
+    const frame = (header: number, data: Uint8Array) => {
+      const write = (header & 4) !== 0
+      entry.write(address, data)
+      const end = twin.burst(now, header, data, 0, data.length, write)
+      expect(exports['burst'](now, header, data.length, write)).toBe(end)
+      if (!write) expect(entry.read(address, data.length)).toEqual(data)
+      now = end
+    }
+    frame(0x000f04, Uint8Array.of(10, 0, 0, 2))
+    frame(0x001804, Uint8Array.of(255))
+    frame(0x00000c, Uint8Array.of(2))
+    frame(0x00040c, Uint8Array.of(0, 123))
+    frame(0x00010c, Uint8Array.of(OPEN))
+    for (let i = 0; i < 400; i++) {
+      const data = Uint8Array.from({ length: 1 + random(100) }, () => random(256))
+      if (random(2) === 0) {
+        entry.write(address, data)
+        const at = now + random(20_000)
+        expect(exports['receiveUdp'](at, PEER, 99, OWN, 123, data.length) !== 0).toBe(
+          twin.receiveUdp(at, PEER, 99, OWN, 123, data, data.length),
+        )
+      }
+      frame([0x000108, 0x002008, 0x000018, 0x000110, 0x001500][random(5)]!, new Uint8Array(16))
+      if (random(2) === 0) frame(random(0x10000) * 256 + 0x14, data)
+      if (random(3) === 0) frame(0x00240c, Uint8Array.of(random(8), random(256)))
+      if (random(3) === 0) frame(0x00010c, Uint8Array.of([SEND_MAC, RECV][random(2)]!))
+      if (random(3) === 0) frame(0x00280c, Uint8Array.of(...[...new Uint8Array(2)].map(() => random(256))))
+      if (random(4) === 0) frame(0x00020c, Uint8Array.of(255))
+      now += random(50_000)
+      twin.advance(now)
+      expect(exports['advance'](now)).toBe(twin.nextEvent())
+      expect(exports['intFallNanos']()).toBe(twin.intFallNanos)
+    }
+    const bytesSent = quiet.sent.reduce((sum, { data }) => sum + data.length, 0)
+    expect(bytesSent).toBeGreaterThan(1000)
+    expect(exports['transmitted']()).toBe(bytesSent)
+    expect(exports['others'](now)).toBeTypeOf('number')
   })
 })
