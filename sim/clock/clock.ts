@@ -61,8 +61,8 @@ export const FREEZE_LIMIT = 250_000_000
 /** A bound may miss the intersection by this much before it counts as a step: the host slews while we look. */
 const SLACK = 20_000
 
-/** The intersection forgets at this rate (nanoseconds a second): slewing and rounding of the host's two clocks. */
-const FORGET = 200
+/** The intersection forgets at this rate, nanoseconds a second. Hosts slew both clocks alike; this is for rounding. */
+const FORGET = 5
 
 const MILLI = 1_000_000
 
