@@ -4,7 +4,7 @@
 // Times are POSIX seconds. Each transfer is at most 8 bytes long: 0.25 ms on the bus.
 //
 // The alarm registers 0x07..0x0D serve as seven bytes of battery-backed memory: the POSIX second at which we last set
-// the clock (u32, counted from 2000) and a 24-bit check, so that after a power cut the age of the setting is known.
+// the clock (u32, counted from 2000, until 2136) and a 24-bit check, so that after a power cut the age of the setting is known.
 
 import { i2c_transfer } from '../../hal/abi'
 import { Civil, civilFromUnix, unixFromCivil, weekday } from '../time/civil'
