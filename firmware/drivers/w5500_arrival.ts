@@ -3,7 +3,7 @@
 // INTn falls once for all that arrives until the host clears the cause. So an edge belongs to a datagram only when
 //  - exactly one edge is new since the last look,
 //  - the datagram is the first of this look, and no other stamped socket had a cause at the same time,
-//  - the edge came after everything seen before had been read.
+//  - the edge came after everything seen before had been read, so that it cannot be the chip's reminder of the rest.
 // Any other datagram gets the time at which it was seen, which is later than its arrival but never earlier, and the
 // width of the interval in which it must have arrived. A server that claims such a time as exact would lie.
 //
@@ -38,13 +38,14 @@ export const FRAME_END_TO_INT: u64 = 272
 
 /**
  * Stamps one look at a socket's RX buffer and spends its edges. `from`: ticks of the socket's previous look; what the
- * present one shows arrived after that. `alone`: no other stamped socket had a cause at the time. `count`, `late`, `edge`: the capture taken before the cause was cleared. `seen`: ticks after RX_RSR was read.
+ * present one shows arrived after that. `trusted`: an edge until then may be a reminder of what was already seen. `alone`: no other stamped socket had a cause at the time. `count`, `late`, `edge`: the capture taken before the cause was cleared. `seen`: ticks after RX_RSR was read.
  * `countAfter`: the capture's count after that. The stamp of the first datagram is in `ticks` and `spread`; all others
  * of the look are `Merged`, at `seen` with `restSpread`.
  */
 export function stampLook(
   state: Arrivals,
   from: u64,
+  trusted: u64,
   alone: bool,
   count: u32,
   late: u32,
@@ -52,7 +53,7 @@ export function stampLook(
   seen: u64,
   countAfter: u32,
 ): Stamp {
-  const own = alone && count - state.used === 1 && edge > from && edge <= seen
+  const own = alone && count - state.used === 1 && edge > trusted && edge <= seen
   state.ticks = own ? edge : seen
   state.spread = own && late === 0 ? 0 : width(from, state.ticks)
   state.restSpread = width(own ? edge : from, seen)

@@ -2,6 +2,7 @@
 //
 //   ethernetStart(...) once; udpOpen / tcpListen say what the sockets shall be; then in each turn of the main loop
 //   ethernetPoll(now); the owners' work (udpReceive, tcpRead ...); ethernetDeadline(now)
+// An owner must take what waits: until then the deadline is now.
 //
 // INTn is taken as a level: it is looked at in every poll and before every sleep, so a lost edge costs time, never the
 // service. Only UDP sockets pull it. TCP is found by asking SIR every millisecond while a connection lives, every
@@ -104,7 +105,7 @@ function chipIsNew(now: u64): void {
 function udpAttended(): bool {
   for (let n: u32 = 0; n < SOCKETS; n++) {
     const socket = socketAt(n)
-    if (socket.mode === Mode.Udp && socket.attention !== 0) return true
+    if (socket.mode === Mode.Udp && socket.open !== 0 && socket.attention !== 0) return true
   }
   return false
 }

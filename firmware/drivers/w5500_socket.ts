@@ -35,7 +35,7 @@ export const enum Sending {
   Stream = 3,
 }
 
-/** One socket's state; 168 bytes, 8-aligned. */
+/** One socket's state; 176 bytes, 8-aligned. */
 @unmanaged
 export class Socket {
   /** When the SEND in flight began. */
@@ -50,6 +50,8 @@ export class Socket {
   seen: u64
   /** Ticks before it: what the read does not show arrived later than this. */
   asked: u64
+  /** INTn may have fallen until then for data that had been seen. */
+  trusted: u64
   /** Stamp of the next datagram; those after it have `seen`. */
   firstTicks: u64
   /** The capture that belongs to the cause: count, late, ticks. */
@@ -100,8 +102,8 @@ export class Socket {
 
 export const NO_PARTNER: u32 = 8
 
-const SOCKET_SIZE: usize = 168
-const TABLE: usize = memory.data(1344, 8)
+const SOCKET_SIZE: usize = 176
+const TABLE: usize = memory.data(1408, 8)
 const SCRATCH: usize = memory.data(16, 8)
 
 /** Reads of Sn_CR before the chip counts as dead. */

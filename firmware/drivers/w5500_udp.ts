@@ -119,6 +119,8 @@ const SKIPS: u32 = 4
 const SEND_LIMIT: u64 = MILLISECOND * 5
 const ASK_INTERVAL: u64 = MICROSECOND * 30
 const ASK_STRANGER: u64 = MICROSECOND * 250
+/** Time for the chip to accept RECV and to remind. */
+const REMINDER: u64 = MICROSECOND * 10
 const REOPEN_INTERVAL: u64 = MILLISECOND * 10
 
 /** Header (8) and payload (1472) of the datagram in work. */
@@ -264,6 +266,7 @@ export function udpBring(n: u32, now: u64): void {
   socket.open = openSocket(n, 2, socket.port, interrupts, Status.UDP) ? 1 : 0
   socket.openAt = now + REOPEN_INTERVAL
   socket.asked = now
+  socket.trusted = now
 }
 
 /** Asks for the end of a SEND when it is time. */
@@ -350,6 +353,8 @@ function readDatagram(n: u32, limit: u32): bool {
   socket.rxRead = (socket.rxRead + HEADER + length) & 0xffff
   socket.rxLeft = left - HEADER - length
   release(n)
+  // A chip of this family may remind of what RECV left behind, by an edge that is nobody's arrival.
+  if (socket.rxLeft !== 0) socket.trusted = ticks() + REMINDER
   if (!wanted) udpCounters().refused++
   else describe(n, length)
   return wanted
@@ -370,7 +375,18 @@ function stampNext(socket: Socket, from: u64): void {
   const all = changetype<Arrivals>(ARRIVALS)
   const alone = socket.alone !== 0
   const edges = edgeCount()
-  socket.firstStamp = stampLook(all, from, alone, socket.edgeCount, socket.edgeLate, socket.edge, socket.seen, edges)
+  socket.firstStamp = stampLook(
+    all,
+    from,
+    socket.trusted,
+    alone,
+    socket.edgeCount,
+    socket.edgeLate,
+    socket.edge,
+    socket.seen,
+    edges,
+  )
+  socket.trusted = socket.asked
   socket.firstTicks = all.ticks
   socket.firstSpread = all.spread
   socket.restSpread = all.restSpread

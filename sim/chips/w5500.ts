@@ -11,7 +11,7 @@
 // use that the datasheet forbids, is counted in `faults`.
 //
 // Where the datasheet is silent the model takes the side that is harder for a driver:
-//  - RECV is signalled once per arrival, never again for data that the RECV command left behind;
+//  - RECV is signalled once per arrival, never again for data that the RECV command left behind (`receiveAgain` does);
 //  - a received RST closes the socket without an interrupt;
 //  - a SEND without a link never ends (espressif/esp-idf issue 6233), until CLOSE or OPEN;
 //  - of several UDP sockets on one port the lowest-numbered gets the datagram (`udpHighestFirst` turns that round).
@@ -218,6 +218,8 @@ export class W5500 {
   pinResetNanos: f64 = 1_000_000
   /** A cause masked by Sn_IMR still shows in Sn_IR. Page 57 can be read both ways; the IDF driver relies on true. */
   maskedCausesShow: bool = true
+  /** RECV is signalled again when the RECV command leaves data behind, as on the W5300. */
+  receiveAgain: bool = false
   /** After an ARP TIMEOUT the data stay between TX_RD and TX_WR. The datasheet does not say. */
   timeoutKeepsData: bool = false
   /** Of several UDP sockets on one port the highest-numbered gets the datagram. */
@@ -719,6 +721,7 @@ export class W5500 {
       this.put16(socket.registers, Sn_RX_RD, socket.rxWrite)
       socket.rxRead = socket.rxWrite
     } else socket.rxRead = pointer
+    if (this.receiveAgain && this.received(socket) > 0) this.raise(socket, IR_RECV)
     if (socket.state !== SOCK_UDP) this.lan.tcpWindow(this.time, n)
   }
 

@@ -107,6 +107,15 @@ export function arrivalsAddress(): usize {
   return ARRIVALS
 }
 
-export function stamp(from: u64, alone: bool, count: u32, late: u32, edge: u64, seen: u64, countAfter: u32): i32 {
-  return stampLook(changetype<Arrivals>(ARRIVALS), from, alone, count, late, edge, seen, countAfter)
+export function stamp(
+  from: u64,
+  trusted: u64,
+  alone: bool,
+  count: u32,
+  late: u32,
+  edge: u64,
+  seen: u64,
+  countAfter: u32,
+): i32 {
+  return stampLook(changetype<Arrivals>(ARRIVALS), from, trusted, alone, count, late, edge, seen, countAfter)
 }
