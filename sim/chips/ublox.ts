@@ -666,7 +666,7 @@ export class UbloxReceiver {
     out.u32(403_000)
     out.u32(1500)
     out.u32(2100)
-    out.zeros(24)
+    out.zeros(20)
     out.u32(200)
     out.u32(18_000_000)
     out.u16(this.fix ? 120 : 9999)
