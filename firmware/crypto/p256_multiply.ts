@@ -14,6 +14,7 @@
 //   even, the bit not yet added. Either way a = e = 0.
 // The table's own additions are (d-1) P + P for d >= 3, and d < n.
 
+import { combDigit, pickElement } from './comb'
 import { maskIfZero, moveIf, zeroMask } from './limbs'
 import { COMB, COMB_TABLE_SIZE } from './p256_base'
 import { P256_ONE } from './p256_field'
@@ -115,7 +116,7 @@ export function multiplyStep(state: usize): bool {
       break
     }
     case Stage.CombAdd: {
-      const digit = combDigit(state, index + 16 * count)
+      const digit = combDigit(state + SCALAR, index + 16 * count)
       pickComb(state, count, digit)
       addAffine(state + SUM, accumulator, state + ENTRY, t)
       settleSum(state, digit)
@@ -158,47 +159,18 @@ function window(state: usize, index: u32): u32 {
   return (load<u32>(state + SCALAR + ((index >> 3) << 2)) >> ((index & 7) << 2)) & 15
 }
 
-/** Bits column, column + 64, column + 128, column + 192 of the scalar, the last one highest. */
-function combDigit(state: usize, column: u32): u32 {
-  const word = state + SCALAR + ((column >> 5) << 2)
-  const shift = column & 31
-  const low = ((load<u32>(word) >> shift) & 1) | (((load<u32>(word, 8) >> shift) & 1) << 1)
-  const high = ((load<u32>(word, 16) >> shift) & 1) | (((load<u32>(word, 24) >> shift) & 1) << 1)
-  return low | (high << 2)
-}
-
 /** ENTRY = digit * P, zero for digit 0. */
 function pickWindow(state: usize, digit: u32): void {
   const entry = state + ENTRY
   const table = state + TABLE
-  for (let i: usize = 0; i < JACOBIAN_SIZE; i += 32) pick(entry + i, table + i, JACOBIAN_SIZE, digit)
+  for (let i: usize = 0; i < JACOBIAN_SIZE; i += 32) pickElement(entry + i, table + i, JACOBIAN_SIZE, digit)
 }
 
 /** ENTRY = entry `digit` of one of the comb's tables, zero for digit 0. */
 function pickComb(state: usize, table: u32, digit: u32): void {
   const entry = state + ENTRY
   const entries = COMB + <usize>table * COMB_TABLE_SIZE
-  for (let i: usize = 0; i < AFFINE_SIZE; i += 32) pick(entry + i, entries + i, AFFINE_SIZE, digit)
-}
-
-/** out = the element of entry `digit`, zero for digit 0; the 15 elements are `stride` apart, and all are read. */
-function pick(out: usize, elements: usize, stride: usize, digit: u32): void {
-  let w0: u64 = 0
-  let w1: u64 = 0
-  let w2: u64 = 0
-  let w3: u64 = 0
-  for (let d: u32 = 1; d < 16; d++) {
-    const mask = <u64>(<i64>(<i32>maskIfZero(d ^ digit)))
-    w0 |= load<u64>(elements) & mask
-    w1 |= load<u64>(elements, 8) & mask
-    w2 |= load<u64>(elements, 16) & mask
-    w3 |= load<u64>(elements, 24) & mask
-    elements += stride
-  }
-  store<u64>(out, w0)
-  store<u64>(out, w1, 8)
-  store<u64>(out, w2, 16)
-  store<u64>(out, w3, 24)
+  for (let i: usize = 0; i < AFFINE_SIZE; i += 32) pickElement(entry + i, entries + i, AFFINE_SIZE, digit)
 }
 
 /** ACCUMULATOR = SUM; or ENTRY, when the accumulator was infinity; or itself, when the digit is 0. */

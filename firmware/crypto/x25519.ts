@@ -1,15 +1,20 @@
 // X25519 (RFC 7748, section 5): the Diffie-Hellman function of Curve25519, as a step machine.
 //
 //   x25519Start(state, scalar, point)   32 bytes each, at any address; point 0 stands for the base point, u = 9
-//   x25519Step(state)                   until it returns true: 255 steps of the ladder, then those of the inversion
+//   x25519Step(state)                   until it returns true
 //   x25519Finish(state, out)            32 bytes; false when the result is all zero (section 6.1), out is zero then
 //
-// One step is at most ten field multiplications and ten additions. The state is wiped at the end.
+// Any point goes up the Montgomery ladder, a step for each of 255 bits. The base point is multiplied on edwards25519
+// by a comb of two tables 32 bits apart (edwards25519_base.ts): 31 doublings and 64 additions. Both end as a fraction,
+// whose denominator is inverted in slices. One step is at most ten field multiplications and ten additions.
 //
-// Constant time: the ladder does the same for every bit, conditional swaps go by masks. limbs.ts says what
-// that means on which processor.
+// Constant time: the ladder does the same for every bit, and swaps by masks; the comb adds for every digit, and reads
+// its tables from end to end. limbs.ts says what that means on which processor. The state is wiped at the end.
 
 import { loadU32le } from '../bytes/endian'
+import { combDigit, pickElement } from './comb'
+import { addNiels, doubleEdwards, EDWARDS_SCRATCH_SIZE, EDWARDS_SIZE, NIELS_SIZE, setNeutral } from './edwards25519'
+import { COMB25519, COMB25519_TABLE_SIZE } from './edwards25519_base'
 import {
   add25519,
   addMul25519,
@@ -24,33 +29,46 @@ import {
   toBytes25519,
 } from './field25519'
 import { INVERT_25519, INVERT_SIZE, invertFinish, invertStart, invertStep } from './invert'
+import { maskIfZero } from './limbs'
 
-// `scalar | x1 | x2 | z2 | x3 | z3 | a b c d | bit u32, swap u32, stage u32, 0 | inversion`, the names of section 5.
+// `scalar | stage u32, index u32, last u32, 0 | inversion | work`
 const SCALAR: usize = 0
-const X1: usize = 32
-const X2: usize = 64
-const Z2: usize = 96
-const X3: usize = 128
-const Z3: usize = 160
-const A: usize = 192
-const B: usize = 224
-const C: usize = 256
-const D: usize = 288
-const BIT: usize = 320
-const SWAP: usize = 324
-const STAGE: usize = 328
-const INVERSION: usize = 336
+const STAGE: usize = 32
+/** Ladder: the bit, 254..0. Comb: the column, 31..0. */
+const INDEX: usize = 36
+/** Ladder: whether the last step left the two points exchanged. Comb: the table, 1..0. */
+const LAST: usize = 40
+const INVERSION: usize = 48
+const WORK: usize = INVERSION + INVERT_SIZE
+
+// Work of the ladder, by the names of section 5: `x2 | z2 | x3 | z3 | x1 | a | b | c | d`. The result is x2 / z2.
+const X2: usize = WORK
+const Z2: usize = WORK + 32
+const X3: usize = WORK + 64
+const Z3: usize = WORK + 96
+const X1: usize = WORK + 128
+const A: usize = WORK + 160
+const B: usize = WORK + 192
+const C: usize = WORK + 224
+const D: usize = WORK + 256
+
+// Work of the comb: `point | entry | scratch`.
+const POINT: usize = WORK
+const ENTRY: usize = POINT + EDWARDS_SIZE
+const SCRATCH: usize = ENTRY + NIELS_SIZE
 
 /** Bytes of the state, 8-aligned. */
-export const X25519_SIZE: usize = INVERSION + INVERT_SIZE
+export const X25519_SIZE: usize = SCRATCH + EDWARDS_SCRATCH_SIZE
 
 /** (486662 - 2) / 4 */
 const A24: u32 = 121_665
 
 const enum Stage {
-  Ladder = 0,
-  Invert = 1,
-  Done = 2,
+  Done = 0,
+  Ladder = 1,
+  CombDouble = 2,
+  CombAdd = 3,
+  Invert = 4,
 }
 
 /** Begins scalar * point. The inputs are copied. */
@@ -59,24 +77,45 @@ export function x25519Start(state: usize, scalar: usize, point: usize): void {
   // decodeScalar25519
   store<u32>(state + SCALAR, load<u32>(state + SCALAR) & 0xffff_fff8)
   store<u32>(state + SCALAR, (load<u32>(state + SCALAR, 28) & 0x7fff_ffff) | 0x4000_0000, 28)
-  if (point === 0) set25519(state + X1, 9)
-  else fromBytes25519(state + X1, point)
+  if (point === 0) {
+    setNeutral(state + POINT)
+    enter(state, Stage.CombAdd, 31, 1)
+    return
+  }
+  fromBytes25519(state + X1, point)
   set25519(state + X2, 1)
   set25519(state + Z2, 0)
   memory.copy(state + X3, state + X1, FIELD25519_SIZE)
   set25519(state + Z3, 1)
-  store<u32>(state + BIT, 254)
-  store<u32>(state + SWAP, 0)
-  store<u32>(state + STAGE, Stage.Ladder)
+  enter(state, Stage.Ladder, 254, 0)
 }
 
 /** Does one step; true when `x25519Finish` may be called. */
 export function x25519Step(state: usize): bool {
-  const stage = load<u32>(state + STAGE)
-  if (stage === Stage.Ladder) {
-    ladderStep(state)
-  } else if (stage === Stage.Invert) {
-    if (invertStep(state + INVERSION)) store<u32>(state + STAGE, Stage.Done)
+  const index = load<u32>(state + INDEX)
+  const last = load<u32>(state + LAST)
+  switch (load<u32>(state + STAGE)) {
+    case Stage.Ladder: {
+      ladderStep(state, index, last)
+      break
+    }
+    case Stage.CombDouble: {
+      doubleEdwards(state + POINT, state + SCRATCH)
+      enter(state, Stage.CombAdd, index, 1)
+      break
+    }
+    case Stage.CombAdd: {
+      pickComb(state, last, combDigit(state + SCALAR, index + 32 * last))
+      addNiels(state + POINT, state + ENTRY, state + SCRATCH)
+      if (last > 0) enter(state, Stage.CombAdd, index, 0)
+      else if (index > 0) enter(state, Stage.CombDouble, index - 1, 0)
+      else toMontgomeryCurve(state)
+      break
+    }
+    case Stage.Invert: {
+      if (invertStep(state + INVERSION)) enter(state, Stage.Done, 0, 0)
+      break
+    }
   }
   return load<u32>(state + STAGE) === Stage.Done
 }
@@ -92,12 +131,16 @@ export function x25519Finish(state: usize, out: usize): bool {
   return any !== 0
 }
 
+function enter(state: usize, stage: Stage, index: u32, last: u32): void {
+  store<u32>(state + STAGE, stage)
+  store<u32>(state + INDEX, index)
+  store<u32>(state + LAST, last)
+}
+
 /** One bit of the scalar, from the top; after the last one, the inversion of z2 begins. */
-function ladderStep(state: usize): void {
-  const t = load<u32>(state + BIT)
+function ladderStep(state: usize, t: u32, swapped: u32): void {
   const bit = (load<u32>(state + SCALAR + ((t >> 5) << 2)) >> (t & 31)) & 1
-  conditionalSwap(state, load<u32>(state + SWAP) ^ bit)
-  store<u32>(state + SWAP, bit)
+  conditionalSwap(state, swapped ^ bit)
 
   const x2 = state + X2
   const z2 = state + Z2
@@ -125,18 +168,45 @@ function ladderStep(state: usize): void {
   addMul25519(a, a, A24, b)
   mul25519(z2, a, b)
 
-  if (t !== 0) {
-    store<u32>(state + BIT, t - 1)
-    return
+  if (t > 0) {
+    enter(state, Stage.Ladder, t - 1, bit)
+  } else {
+    conditionalSwap(state, bit)
+    beginInversion(state)
   }
-  conditionalSwap(state, bit)
-  reduce25519(z2)
-  invertStart(state + INVERSION, z2, INVERT_25519)
-  store<u32>(state + STAGE, Stage.Invert)
 }
 
 function conditionalSwap(state: usize, bit: u32): void {
   const mask = 0 - bit
   swap25519(mask, state + X2, state + X3)
   swap25519(mask, state + Z2, state + Z3)
+}
+
+/** ENTRY = entry `digit` of one of the comb's tables; the neutral point, 1 | 1 | 0, for digit 0. */
+function pickComb(state: usize, table: u32, digit: u32): void {
+  const entry = state + ENTRY
+  const entries = COMB25519 + <usize>table * COMB25519_TABLE_SIZE
+  for (let i: usize = 0; i < NIELS_SIZE; i += 32) pickElement(entry + i, entries + i, NIELS_SIZE, digit)
+  const one = maskIfZero(digit) & 1
+  store<u32>(entry, load<u32>(entry) | one)
+  store<u32>(entry + 32, load<u32>(entry + 32) | one)
+}
+
+/**
+ * x2 / z2 = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), the u of the comb's point. That is never the neutral point, where
+ * y = 1: the scalar would have to be a multiple of the order, so of 8 times the order, which is above 2^255.
+ */
+function toMontgomeryCurve(state: usize): void {
+  const y = state + POINT + 32
+  const z = state + POINT + 64
+  add25519(state + SCRATCH, z, y)
+  sub25519(state + Z2, z, y)
+  memory.copy(state + X2, state + SCRATCH, FIELD25519_SIZE)
+  beginInversion(state)
+}
+
+function beginInversion(state: usize): void {
+  reduce25519(state + Z2)
+  invertStart(state + INVERSION, state + Z2, INVERT_25519)
+  enter(state, Stage.Invert, 0, 0)
 }

@@ -1,6 +1,7 @@
 // The public-key primitives, and buffers for the test to fill.
 
 export * from '../../firmware/crypto/ecdsa_p256'
+export { COMB25519 } from '../../firmware/crypto/edwards25519_base'
 export * from '../../firmware/crypto/field25519'
 export * from '../../firmware/crypto/invert'
 export { belowMask, equalMask, maskIfZero, moveIf, zeroMask } from '../../firmware/crypto/limbs'

@@ -1,15 +1,18 @@
 // X25519 against RFC 7748, @noble/curves and node:crypto.
 
 import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
-import { x25519 } from '@noble/curves/ed25519.js'
+import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Entry, loadEntry } from '../support/firmware'
-import { bytesLe, hex, seededBytes, unhex } from './public_key'
+import { bytesLe, hex, numberLe, seededBytes, unhex } from './public_key'
 
 const P = (1n << 255n) - 19n
 
 /** 255 of the ladder and 5 of the inversion. */
-const STEPS = 260
+const POINT_STEPS = 260
+
+/** 31 doublings, 64 additions and 5 of the inversion. */
+const BASE_STEPS = 100
 
 let entry: Entry
 let state: number
@@ -96,6 +99,29 @@ describe('X25519', () => {
     }
   })
 
+  it('multiplies the base point by the comb as the ladder does', () => {
+    const random = seededBytes(11)
+    const nine = bytesLe(9n)
+    for (let i = 0; i < 300; i++) {
+      const scalar = random(32)
+      expect(hex(multiply(scalar).out)).toBe(hex(multiply(scalar, nine).out))
+    }
+  })
+
+  it('has the comb that its header describes', () => {
+    const at = entry.exports['COMB25519'].value
+    const d = ed25519.Point.CURVE().d
+    for (let table = 0; table < 2; table++) {
+      for (let digit = 1; digit < 16; digit++) {
+        let k = 0n
+        for (let j = 0; j < 4; j++) if ((digit >> j) & 1) k += 1n << BigInt(64 * j + 32 * table)
+        const { x, y } = ed25519.Point.BASE.multiply(k % ed25519.Point.Fn.ORDER).toAffine()
+        const numbers = [0, 32, 64].map((i) => numberLe(entry.read(at + 96 * (15 * table + digit - 1) + i, 32)))
+        expect(numbers).toEqual([(y + x) % P, (y - x + P) % P, (2n * d * x * y) % P])
+      }
+    }
+  })
+
   it('takes non-canonical coordinates modulo p and ignores their top bit', () => {
     const scalar = seededBytes(4)(32)
     for (let n = 2n; n < 19n; n++) {
@@ -133,14 +159,19 @@ describe('X25519', () => {
     const random = seededBytes(8)
     const scalars = [new Uint8Array(32), new Uint8Array(32).fill(255), random(32)]
     for (const scalar of scalars) {
-      for (const point of [new Uint8Array(32), random(32)]) expect(multiply(scalar, point).steps).toBe(STEPS)
+      for (const point of [new Uint8Array(32), random(32)]) expect(multiply(scalar, point).steps).toBe(POINT_STEPS)
+      expect(multiply(scalar).steps).toBe(BASE_STEPS)
     }
   })
 
   it('leaves nothing in the state', () => {
     const size = entry.exports['X25519_SIZE'].value
-    multiply(seededBytes(9)(32), seededBytes(10)(32))
-    expect(entry.read(state, size)).toEqual(new Uint8Array(size))
+    for (const point of [seededBytes(10)(32), undefined]) {
+      entry.write(state, new Uint8Array(size + 64).fill(0xa5))
+      multiply(seededBytes(9)(32), point)
+      expect(entry.read(state, size)).toEqual(new Uint8Array(size))
+      expect(entry.read(state + size, 64).every((byte) => byte === 0xa5)).toBe(true)
+    }
   })
 })
 
