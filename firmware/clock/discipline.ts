@@ -48,8 +48,14 @@ const CAPTURE_DELAY: f64 = 1162.5
 const CAPTURE_SIGMA: f64 = 85
 const LOOSE_SIGMA: f64 = 2000
 
+/** As late as a capture gets. Until enough pulses agree, all of them may have been. */
+const LATEST_CAPTURE: f64 = 8000
+
 /** What may remain of the capture delay on a given board, and the resolution of a reading. */
 const RESIDUAL: f64 = 150
+
+/** A phase known no better than this must be acquired anew: a late capture would pass the gate. */
+const RUSTY: f64 = 400
 
 const LOOSE: u32 = 4
 /** Pulses accepted in a row that make the line trustworthy. */
@@ -154,6 +160,7 @@ export function disciplinePulse(pulse: Pulse, known: f64): Verdict {
   lastDifference = difference
   if (anchored && Math.abs(difference) < 5e8) {
     stepTo(LABEL.seconds, pulse.ticks)
+    if (accepted >= CONFIDENT && estimatorPhaseSigma() > RUSTY) accepted = 0
     const sigma = spreadOf(pulse)
     if (Math.abs(difference) <= GATE * estimatorSpread(sigma)) return accept(difference, sigma, pulse.ticks)
   }
@@ -248,7 +255,8 @@ function stepLine(ticks: u64): Verdict {
 
 /** Brings the bound up to date, so that the packet path need not compute. */
 function publish(ticks: u64): void {
-  const phase = BOUND_SIGMAS * estimatorPhaseSigma() + receiverError + RESIDUAL
+  const phase =
+    BOUND_SIGMAS * estimatorPhaseSigma() + receiverError + RESIDUAL + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
   const frequency = BOUND_SIGMAS * estimatorFrequencySigma() + 1
   bound = <u64>phase
   boundGrowth = <u64>(frequency * 1.048576 + 1)

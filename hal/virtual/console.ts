@@ -30,6 +30,11 @@ export class ConsolePort {
     this.onText?.(text)
   }
 
+  /** True when there is something to take. */
+  get waiting(): boolean {
+    return this.typed.length > 0
+  }
+
   take(out: Uint8Array): number {
     const count = Math.min(out.length, this.typed.length)
     out.set(this.typed.subarray(0, count))

@@ -484,7 +484,11 @@ export class VirtualMachine implements Hal {
     const { rtc, rtcPpm } = this.options
     const drawn = 4 * new Random(this.world.seed, 'rtc').uniform() - 2
     const chip = new Ds3231(new Host(), rtcPpm ?? drawn)
-    if (rtc) chip.restore(rtc.state, (rtc.seconds - this.world.unixOrigin) * 1e9 + rtc.nanos)
+    // What is not a state of this model is a battery that was taken out.
+    if (rtc?.state.length === DS3231_STATE_SIZE) {
+      chip.restore(rtc.state, (rtc.seconds - this.world.unixOrigin) * 1e9 + rtc.nanos)
+      chip.powerOn(this.clock.now())
+    }
     return chip
   }
 
@@ -572,7 +576,7 @@ export class VirtualMachine implements Hal {
   uartRead(out: number, capacity: number): number {
     this.spend(this.costs.call)
     this.advance(this.clock.now())
-    return this.uart.take(this.bytes(out, capacity))
+    return this.uart.waiting ? this.uart.take(this.bytes(out, capacity)) : 0
   }
 
   uartWrite(data: number, length: number): number {
@@ -649,7 +653,7 @@ export class VirtualMachine implements Hal {
 
   consoleRead(out: number, capacity: number): number {
     this.spend(this.costs.call)
-    return this.console.take(this.bytes(out, capacity))
+    return this.console.waiting ? this.console.take(this.bytes(out, capacity)) : 0
   }
 
   consoleWrite(data: number, length: number): number {

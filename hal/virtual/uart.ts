@@ -42,6 +42,11 @@ export class Uart {
     this.wakeAt = Number.POSITIVE_INFINITY
   }
 
+  /** True when there is something to take. */
+  get waiting(): boolean {
+    return this.count > 0
+  }
+
   take(out: Uint8Array): number {
     const count = Math.min(out.length, this.count)
     for (let i = 0; i < count; i++) out[i] = this.fifo[(this.head + i) % FIFO]!

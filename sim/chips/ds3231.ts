@@ -181,7 +181,10 @@ export class Ds3231 {
     view.setFloat64(40, this.nextConversion - now, true)
   }
 
-  /** Takes over a state that was saved when true time was `savedAt` on this world's scale (negative: before it began). */
+  /**
+   * Takes over a state that was saved when true time was `savedAt` on this world's scale (negative: before it began).
+   * Since then the part has lived on its battery: `powerOn` ends that.
+   */
   restore(state: Uint8Array, savedAt: f64): void {
     const view: DataView = new DataView(state.buffer, state.byteOffset, DS3231_STATE_SIZE)
     for (let i: i32 = 0; i < REGISTERS; i++) this.registers[i] = state[i]
@@ -189,6 +192,7 @@ export class Ds3231 {
     this.boundary = savedAt - view.getFloat64(32, true)
     this.nextConversion = savedAt + view.getFloat64(40, true)
     this.sqwLevel = 0
+    this.onBattery = true
   }
 
   /** Seconds since 2000-01-01 that the registers show; for tests. */

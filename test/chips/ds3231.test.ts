@@ -165,6 +165,7 @@ describe('a DS3231', () => {
     // The next world begins an hour after the save.
     const later = new Ds3231(new Host(), 0)
     later.restore(state, -3600e9)
+    later.powerOn(0)
     expect(later.secondsSince2000(0) - chip.secondsSince2000(10.5e9)).toBe(3600)
     expect(later.secondBegan(0)).toBeCloseTo(-0.25e9, 0)
   })

@@ -180,6 +180,16 @@ describe('a clock without pulses', () => {
     }
   })
 
+  it('is_not_misled_by_a_late_capture_right_after_an_outage', async () => {
+    for (const late of [3600, 3601, 3602, 3603, 3604, 3605, 3606, 3607, 3608]) {
+      const missing = (k: number) => k >= 1800 && k < 3600
+      const shift = (k: number) => (k === late || k === late + 1 ? 5000 : 0)
+      const bench = (await ClockBench.make({ missing, shift })).run(3700, 10)
+      expect(outside(between(bench.samples, 1800, 3700)), `late at ${late}`).toBe(0)
+      expect(bench.samples.at(-1)?.state).toBe(LOCKED)
+    }
+  })
+
   it('gives_up_stratum_1_once_it_may_be_wrong_by_10_milliseconds', async () => {
     const missing = (k: number) => k >= 3600 && k < 40 * 3600
     const bench = (await ClockBench.make({ missing })).run(41 * 3600, 1)
