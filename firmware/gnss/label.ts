@@ -475,19 +475,32 @@ function timTpDisagrees(): bool {
 
 // ---- hints
 
-/** An earlier clock: at `ticks` UTC was `time`, within `errorNanos`. Never tell the receiver's own time back to it. */
+/**
+ * An earlier clock: at `ticks` UTC was `time`, within `errorNanos`. Never tell the receiver's own time back to it. The
+ * sharper of two hints stays; over the beginning of a month the newer one, which may know of a leap second.
+ */
 export function labelHint(time: Instant, ticks: u64, errorNanos: u64): void {
+  const error = ticksOfNanos(errorNanos) + SECOND / 1000
+  if (hinted && error > boundAt(<i64>ticks) && monthOf(hintSecond) === monthOf(time.seconds)) return
   hinted = true
   hintSecond = time.seconds
   hintTicks = <i64>ticks - <i64>((<u64>time.fraction * TICKS_PER_SECOND) >> 32) - (time.leap !== 0 ? SECOND : 0)
-  // Beyond a century there is no bound.
-  const bounded = errorNanos < 3_000_000_000_000_000_000 ? errorNanos : 3_000_000_000_000_000_000
-  hintError = <i64>(bounded / 1_000_000_000) * SECOND + <i64>(((bounded % 1_000_000_000) * 16) / 1000) + SECOND / 1000
+  hintError = error
+}
+
+/** Saturates at a century. */
+function ticksOfNanos(nanos: u64): i64 {
+  const bounded = nanos < 3_000_000_000_000_000_000 ? nanos : 3_000_000_000_000_000_000
+  return <i64>(bounded / 1_000_000_000) * SECOND + <i64>(((bounded % 1_000_000_000) * 16) / 1000)
 }
 
 /** Bound of the hint's error at the latest pulse, in ticks. */
 function hintBound(): i64 {
-  const age = <i64>pulseTicks - hintTicks
+  return boundAt(<i64>pulseTicks)
+}
+
+function boundAt(ticks: i64): i64 {
+  const age = ticks - hintTicks
   return hintError + (age < 0 ? -age : age) / HINT_DRIFT
 }
 

@@ -6,7 +6,7 @@ import { Bench, Chance, Firmware, poweredChip } from './bench'
 import { Chaos } from './chaos'
 
 const MODEL_RUNS = 150
-const RUNS = Number(process.env['NOONMARK_GNSS_RUNS'] ?? 4000)
+const RUNS = Number(process.env['NOONMARK_GNSS_RUNS'] ?? 2000)
 /** 2027-01-01 */
 const NEW_YEAR = 1_798_761_600
 

@@ -316,6 +316,19 @@ describe('UTC', () => {
     expect(s.valid).toBe(true)
   })
 
+  it('keeps_the_sharper_of_two_earlier_clocks', () => {
+    const s = script()
+    s.timeLs = false
+    firmware.x['hint'](BigInt(NOON), 0, 0, s.base, 100_000_000n)
+    firmware.x['hint'](BigInt(NOON + 1), 0, 0, s.base, 2_000_000_000n)
+    expect(s.untilLabel()).toBe(5)
+    const t = script()
+    t.timeLs = false
+    firmware.x['hint'](BigInt(NOON + 1), 0, 0, t.base, 2_000_000_000n)
+    firmware.x['hint'](BigInt(NOON), 0, 0, t.base, 100_000_000n)
+    expect(t.untilLabel()).toBe(5)
+  })
+
   it('is_not_hindered_by_a_clock_without_a_useful_bound', () => {
     const s = script()
     firmware.x['hint'](0n, 0, 0, s.base, 0xffff_ffff_ffff_ffffn)
