@@ -5,6 +5,7 @@
 // time that the reply still needs to its first bit on the wire: sealing, SPI frames, and the chip's own latency.
 
 import { clockNow, clockTicks } from '../clock/clock'
+import { Stamp } from '../drivers/w5500_arrival'
 import {
   Datagram,
   Route,
@@ -17,7 +18,7 @@ import {
   udpWaiting,
 } from '../drivers/w5500_udp'
 import { NTP_HEADER_LENGTH, NtpMode, ntpMode } from '../ntp/packet'
-import { ntpServe, ntpSetTransmitDelay, ntpTransmitTicks } from '../ntp/server'
+import { ntpServe, ntpSetArrivalSpread, ntpSetTransmitDelay, ntpTransmitTicks } from '../ntp/server'
 import { Instant } from '../time/instant'
 import { SOCKET_NTP, SOCKET_NTP_STRANGERS } from './sockets'
 
@@ -32,6 +33,9 @@ const NTS_REPLY: u32 = 228
 
 /** More than this after the header, and the reply was sealed. */
 const PLAIN_FIELDS_MAX: u32 = 64
+
+/** Mean delay from INTn's edge to the captured tick, in ticks: 1.16 us, as for the pulse in clock/discipline. */
+const CAPTURE_DELAY: u64 = 19
 
 /** 2^-32 seconds in a tick, times 2^8: 2^40 / 16e6. */
 const FRACTION_PER_TICK: u64 = 68_719
@@ -57,7 +61,8 @@ function serve(datagram: Datagram, now: u64): void {
     ntpServe(datagram.data, datagram.length, T2, REPLY, PACKET_MAX)
     return
   }
-  clockNow(T2, datagram.ticks)
+  ntpSetArrivalSpread(short(datagram.spread))
+  clockNow(T2, datagram.stamp === Stamp.Exact ? datagram.ticks - CAPTURE_DELAY : datagram.ticks)
   if (udpPrepare(SOCKET_NTP, datagram.ip, datagram.port, now) === Route.None) return
   ntpSetTransmitDelay(fraction(udpSendDelay(NTP_HEADER_LENGTH)), fraction(udpSendDelay(NTS_REPLY) + sealTicks), 0)
   const length = ntpServe(datagram.data, datagram.length, T2, REPLY, PACKET_MAX)
@@ -68,6 +73,11 @@ function serve(datagram: Datagram, now: u64): void {
 
 function looksLikeRequest(datagram: Datagram): bool {
   return datagram.length >= NTP_HEADER_LENGTH && ntpMode(datagram.data) === NtpMode.Client
+}
+
+/** Ticks to 2^-16 seconds, rounded up. */
+function short(ticks: u32): u32 {
+  return ticks === 0 ? 0 : <u32>((<u64>ticks * 4295) >> 20) + 1
 }
 
 /** Ticks to 2^-32 seconds. */

@@ -69,6 +69,11 @@ export function ntpSetTransmitDelay(plain: u32, nts: u32, ntsPerCookie: u32): vo
   cookieDelay = ntsPerCookie
 }
 
+/** How much earlier than its `t2` the next request may have arrived, in 2^-16 s: the reply's root dispersion contains it. */
+export function ntpSetArrivalSpread(spread: u32): void {
+  arrivalSpread = spread
+}
+
 /** The tick at which the last reply's T3 was read: what passed since is the sealing. */
 export function ntpTransmitTicks(): u64 {
   return transmitTicks
@@ -122,7 +127,7 @@ function putHeader(t2: Instant, reply: usize, served: NtpCount): NtpCount {
     return NtpCount.Unsynchronized
   }
   putCommon(reply, leap, stratum, clockReferenceId())
-  storeU32be(reply + NTP_ROOT_DISPERSION, clockRootDispersion(now))
+  storeU32be(reply + NTP_ROOT_DISPERSION, clockRootDispersion(now) + arrivalSpread)
   clockReferenceTime(INSTANT)
   putTimestamp(reply + NTP_REFERENCE_TIMESTAMP, INSTANT)
   putTimestamp(reply + NTP_RECEIVE_TIMESTAMP, t2)
@@ -181,6 +186,7 @@ const KEYS = changetype<CookieKeys>(memory.data(72, 8))
 const INSTANT = changetype<Instant>(memory.data(16, 8))
 
 let transmitTicks: u64 = 0
+let arrivalSpread: u32 = 0
 let plainDelay: u32 = 0
 let ntsDelay: u32 = 0
 let cookieDelay: u32 = 0
