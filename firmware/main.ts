@@ -163,7 +163,8 @@ function everySecond(now: u64): void {
   clockNow(NOW, now)
   if (clockState() === ClockState.Restored) receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
-  if (!locked) {
+  // In holdover the time is still good enough for dates.
+  if (clockState() < ClockState.Locked) {
     keyringKeeperPoll(0)
     return
   }

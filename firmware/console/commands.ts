@@ -156,6 +156,7 @@ function sayCounts(): void {
   count('ke.last-alert', ke.lastAlert)
   const udp = udpCounters()
   count('udp.received', udp.received)
+  count('udp.refused', udp.refused)
   count('udp.sent', udp.sent)
   count('udp.strangers', udp.strangers)
   count('udp.unanswered', udp.unanswered)

@@ -6,7 +6,7 @@
 //
 // INTn is taken as a level: it is looked at in every poll and before every sleep, so a lost edge costs time, never the
 // service. Only UDP sockets pull it. TCP is found by asking SIR every millisecond while a connection lives, every
-// 5 ms while one is waited for. Once a second every socket is looked at whether or not it has said anything.
+// 20 ms while one is waited for. Once a second every socket is looked at whether or not it has said anything.
 
 import { Channel, capture, TICK_HZ } from '../../hal/abi'
 import {
@@ -27,7 +27,7 @@ import { udpBring, udpCheck, udpFollow, udpStamped, udpWaiting } from './w5500_u
 
 const CHECK_INTERVAL: u64 = <u64>TICK_HZ
 const TCP_LIVE_INTERVAL: u64 = MILLISECOND
-const TCP_LISTEN_INTERVAL: u64 = MILLISECOND * 5
+const TCP_LISTEN_INTERVAL: u64 = MILLISECOND * 20
 /** A connection that was reset says nothing: its state is read this often. */
 const TCP_STATE_INTERVAL: u64 = MILLISECOND * 50
 

@@ -2,7 +2,9 @@
 //
 //   none -> (a trusted time) -> working -> ready;   ready -> (renewal due, once an hour) -> working, the old one serves on
 //
-// New credentials go to the other of two buffers, since handshakes under way go on with those that they began with.
+// New credentials are used only once they are stored: a client that trusts the authority's certificate must find the same
+// one after a power cut. They go to the other of two buffers, since handshakes under way go on with those that they
+// began with.
 
 import { storeU24be } from '../bytes/endian'
 import { FlashKey } from '../drivers/flash_keys'
@@ -67,7 +69,7 @@ export function identityKeeperLoad(deviceNames: usize, deviceNamesLength: u32, i
 
 /** Looks whether there is something to do at `nowSeconds`, the POSIX second of a trusted clock. */
 export function identityKeeperPoll(nowSeconds: i64): void {
-  if (unsaved && logWrite(FlashKey.Identity, BLOB, identityBlobLength(BLOB))) unsaved = false
+  if (unsaved) save()
   if (working || (checkedAt !== 0 && nowSeconds >= checkedAt && nowSeconds < checkedAt + CHECK_INTERVAL)) return
   checkedAt = nowSeconds
   if (ready && !renewalIsDue(nowSeconds)) return
@@ -115,14 +117,26 @@ function renewalIsDue(nowSeconds: i64): bool {
   return identityNamesDigest(names, namesLength, address, DIGEST) && identityNeedsRenewal(BLOB, nowSeconds, DIGEST)
 }
 
-/** Takes the machine's result into use and has it stored when it is new. */
+/** Takes the machine's result; what is new is stored before it is used. */
 function take(): void {
   if (outcome !== IdentityOutcome.Kept) {
     const made = identityBlob(STATE)
     memory.copy(BLOB, made, identityBlobLength(made))
     blobLength = identityBlobLength(BLOB)
-    unsaved = !logWrite(FlashKey.Identity, BLOB, blobLength)
+    unsaved = true
   }
+  if (unsaved) save()
+  else use()
+}
+
+/** Tried again once a second: the log may first have to make room. */
+function save(): void {
+  if (!logWrite(FlashKey.Identity, BLOB, blobLength)) return
+  unsaved = false
+  use()
+}
+
+function use(): void {
   current ^= 1
   const credentials = changetype<TlsCredentials>(CREDENTIALS + <usize>current * CREDENTIALS_SIZE)
   memory.copy(changetype<usize>(credentials), identityServerKey(BLOB), 32)
