@@ -71,7 +71,7 @@ let slewEnd: u64 = 0
 /** |served - model| when the slew began, ns. */
 let slewSize: u64 = 0
 let restoredTicks: u64 = 0
-let restoredError: u64 = ERROR_UNKNOWN
+let restoredError: u64 = 0
 let acceptedTicks: u64 = 0
 let expired: bool = false
 let precision: i32 = 0
