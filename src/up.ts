@@ -90,10 +90,17 @@ class Appliance {
 
   async close(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer)
+    if (this.announced) await this.lastWords()
     this.machine.stop()
     this.state.saveRtc(this.machine.saveRtc())
     await this.bridge.dispose()
     this.state.close()
+  }
+
+  /** A last status line: what was served. */
+  private async lastWords(): Promise<void> {
+    this.machine.type('status\n')
+    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 
   private everyMinute(): void {

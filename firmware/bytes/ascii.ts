@@ -1,4 +1,4 @@
-// Text without allocation. A string literal is static data; it may be passed to these functions and nowhere else:
+// Text without allocation. A string literal is static data; it may be passed on to these functions and nowhere else:
 // no concatenation, no variables that hold strings.
 
 /** Writes a literal's characters as bytes at `p`; returns the address after them. */

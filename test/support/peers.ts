@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { debianEnvironment, fetchDebianPackages, findProgram } from '../../bin/debian.mjs'
 
@@ -77,8 +77,16 @@ export async function udpPort123IsFree(): Promise<boolean> {
   }
 }
 
+export interface NtpsecClient {
+  /** What it has logged so far. */
+  log(): string
+  /** Offsets in seconds of the samples that it accepted so far. Configured with `nts`, it accepts only authentic ones. */
+  offsets(): number[]
+  stop(): Promise<void>
+}
+
 /** NTPsec's ntpd as a client without the right to touch the clock. `stop()` ends it. */
-export function startNtpsecClient(folder: string, kePort: number, ca: string): { log: string; stop(): Promise<void> } {
+export function startNtpsecClient(folder: string, kePort: number, ca: string): NtpsecClient {
   const { path, missing } = peer('ntpd')
   if (!path) throw new Error(missing)
   const log = join(folder, 'ntpd.log')
@@ -89,8 +97,11 @@ export function startNtpsecClient(folder: string, kePort: number, ca: string): {
       'disable ntp',
       'interface ignore wildcard',
       'interface listen 127.0.0.1',
-      'restrict default nomodify',
+      'restrict default ignore',
       'restrict 127.0.0.1',
+      `statsdir ${folder}/`,
+      'filegen peerstats file peerstats type none enable',
+      'statistics peerstats',
       `server localhost:${kePort} nts ca ${ca} iburst minpoll 3 maxpoll 3`,
       '',
     ].join('\n'),
@@ -111,8 +122,15 @@ export function startNtpsecClient(folder: string, kePort: number, ca: string): {
     ],
     { env: debianEnvironment(), stdio: 'ignore' },
   )
+  const text = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
   return {
-    log,
+    log: () => text(log),
+    offsets: () =>
+      // day, second, address, status, offset, delay, dispersion, jitter
+      text(join(folder, 'peerstats'))
+        .split('\n')
+        .filter((line) => line.includes(' 127.0.0.1 '))
+        .map((line) => Number(line.split(' ')[4])),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGTERM')
