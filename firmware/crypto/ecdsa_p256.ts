@@ -1,4 +1,4 @@
-// ECDSA on P-256 (FIPS 186-5, section 6), as step machines, and its DER form (RFC 3279, section 2.2.3).
+// ECDSA on P-256 (FIPS 186-5, section 6), as step machines.
 //
 //   ecdsaSignStart(state, key, hash, hashLength, extra)   key: 32 bytes, big end first; extra: 32 bytes or 0
 //   ecdsaSignStep(state)                                  until it returns true
@@ -9,11 +9,13 @@
 //   ecdsaVerifyFinish(state)                                      whether the signature is the key's
 //
 // The hash is given as a digest of 32 (SHA-256), 48 (SHA-384) or 64 bytes (SHA-512); its leftmost 256 bits count. The
-// number k comes from RFC 6979 with that hash. A step is at most eleven field multiplications and a table scan. The
-// finishing functions wipe the state; before them it is to be wiped by the owner.
+// number k comes from RFC 6979 with that hash. A step is at most eleven field multiplications, or three compressions of
+// the hash. The finishing functions wipe the state; before them it is to be wiped by the owner.
 //
 // Signing is constant-time in key, nonce and extra data: their only branches are refusals whose chance is below 2^-32
 // (nonce not in 1..n-1) or nil (r or s zero). Verifying handles public data and may branch on it.
+
+export { ECDSA_P256_DER_MAX, ecdsaSignatureFromDer, ecdsaSignatureToDer } from './ecdsa_der'
 
 import { Hash } from './hash'
 import { INVERT_P256_N, invertFinish, invertStart, invertStep } from './invert'
@@ -82,9 +84,6 @@ export const ECDSA_P256_SIZE: usize = VERIFY_SIZE > ECDSA_P256_SIGN_SIZE ? VERIF
 
 /** Bytes of a signature as r | s. */
 export const ECDSA_P256_SIGNATURE_SIZE: usize = 64
-
-/** Longest DER form of a signature. */
-export const ECDSA_P256_DER_MAX: u32 = 2 + 2 * (2 + 33)
 
 /** Begins a signature. False when the key is not in 1..n-1: the signature comes out as zeros then. */
 export function ecdsaSignStart(state: usize, key: usize, hash: usize, hashLength: u32, extra: usize): bool {
@@ -279,51 +278,4 @@ function loadDigest(out: usize, hash: usize): void {
 function hashOfLength(length: u32): Hash {
   if (length === 48) return Hash.Sha384
   return length === 64 ? Hash.Sha512 : Hash.Sha256
-}
-
-/** Writes r | s as ECDSA-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }; returns the length, ECDSA_P256_DER_MAX at most. */
-export function ecdsaSignatureToDer(signature: usize, out: usize): u32 {
-  let p = putInteger(out + 2, signature)
-  p = putInteger(p, signature + 32)
-  const length = <u32>(p - out)
-  store<u8>(out, 0x30)
-  store<u8>(out, length - 2, 1)
-  return length
-}
-
-/** Reads ECDSA-Sig-Value into r | s. False unless it is exactly DER: shortest lengths, shortest positive integers. */
-export function ecdsaSignatureFromDer(der: usize, length: u32, out: usize): bool {
-  if (length < 2 || load<u8>(der) !== 0x30 || <u32>load<u8>(der, 1) !== length - 2 || length > ECDSA_P256_DER_MAX) {
-    return false
-  }
-  const end = der + length
-  const middle = takeInteger(der + 2, end, out)
-  return middle !== 0 && takeInteger(middle, end, out + 32) === end
-}
-
-/** Writes 32 bytes as a positive INTEGER without leading zeros; returns the address after it. */
-function putInteger(p: usize, bytes: usize): usize {
-  let skip: usize = 0
-  while (skip < 31 && load<u8>(bytes + skip) === 0) skip++
-  const sign = <usize>(load<u8>(bytes + skip) >> 7)
-  const length: usize = 32 - skip
-  store<u8>(p, 2)
-  store<u8>(p, <u32>(length + sign), 1)
-  store<u8>(p, 0, 2)
-  memory.copy(p + 2 + sign, bytes + skip, length)
-  return p + 2 + sign + length
-}
-
-/** Reads an INTEGER of 0 .. 2^256 - 1 into 32 bytes; returns the address after it, or 0. */
-function takeInteger(p: usize, end: usize, out: usize): usize {
-  if (end - p < 3 || load<u8>(p) !== 2) return 0
-  const length = <usize>load<u8>(p, 1)
-  const first = p + 2
-  if (length === 0 || length > 33 || length > end - first) return 0
-  const top = load<u8>(first)
-  if (top > 0x7f || (length > 1 && top === 0 && load<u8>(first, 1) < 0x80) || (length === 33 && top !== 0)) return 0
-  const skip: usize = length === 33 ? 1 : 0
-  memory.fill(out, 0, 32)
-  memory.copy(out + 32 + skip - length, first + skip, length - skip)
-  return first + length
 }

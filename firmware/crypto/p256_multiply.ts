@@ -20,7 +20,8 @@ import { COMB, COMB_TABLE_SIZE } from './p256_base'
 import { P256_ONE } from './p256_field'
 import {
   AFFINE_SIZE,
-  addAffine,
+  addAffineFirstHalf,
+  addAffineSecondHalf,
   addFirstHalf,
   addSecondHalf,
   doublePoint,
@@ -58,15 +59,16 @@ const enum Stage {
   Double = 2,
   FirstHalf = 3,
   SecondHalf = 4,
-  /** Comb column INDEX (15..0): the doubling, then the additions from table COUNT (3..0). */
+  /** Comb column INDEX (15..0): the doubling, then the additions from table COUNT (3..0) in two halves. */
   CombDouble = 5,
-  CombAdd = 6,
+  CombFirstHalf = 6,
+  CombSecondHalf = 7,
 }
 
 /** Begins scalar * G; the scalar is eight limbs, below n. */
 export function multiplyBaseStart(state: usize, scalar: usize): void {
   begin(state, scalar)
-  enter(state, Stage.CombAdd, 15, 3)
+  enter(state, Stage.CombFirstHalf, 15, 3)
 }
 
 /** Begins scalar * point; the scalar is eight limbs, below n; the point is affine and on the curve. */
@@ -78,7 +80,7 @@ export function multiplyStart(state: usize, scalar: usize, point: usize): void {
   enter(state, Stage.Table, 2, 0)
 }
 
-/** Does one step, at most 11 multiplications and a table scan; true when the result is there. */
+/** Does one step, at most 11 multiplications, or 8 and a table scan; true when the result is there. */
 export function multiplyStep(state: usize): bool {
   const accumulator = state + ACCUMULATOR
   const t = state + SCRATCH
@@ -112,15 +114,19 @@ export function multiplyStep(state: usize): bool {
     }
     case Stage.CombDouble: {
       doublePoint(accumulator, t)
-      enter(state, Stage.CombAdd, index, 3)
+      enter(state, Stage.CombFirstHalf, index, 3)
       break
     }
-    case Stage.CombAdd: {
-      const digit = combDigit(state + SCALAR, index + 16 * count)
-      pickComb(state, count, digit)
-      addAffine(state + SUM, accumulator, state + ENTRY, t)
-      settleSum(state, digit)
-      if (count > 0) enter(state, Stage.CombAdd, index, count - 1)
+    case Stage.CombFirstHalf: {
+      pickComb(state, count, combDigit(state + SCALAR, index + 16 * count))
+      addAffineFirstHalf(accumulator, state + ENTRY, t)
+      enter(state, Stage.CombSecondHalf, index, count)
+      break
+    }
+    case Stage.CombSecondHalf: {
+      addAffineSecondHalf(state + SUM, accumulator, t)
+      settleSum(state, combDigit(state + SCALAR, index + 16 * count))
+      if (count > 0) enter(state, Stage.CombFirstHalf, index, count - 1)
       else if (index > 0) enter(state, Stage.CombDouble, index - 1, 0)
       else enter(state, Stage.Done, 0, 0)
       break
@@ -150,7 +156,8 @@ function tableStep(state: usize, d: u32): void {
     memory.copy(entry, first, JACOBIAN_SIZE)
     doublePoint(entry, state + SCRATCH)
   } else {
-    addAffine(entry, before, first, state + SCRATCH)
+    addAffineFirstHalf(before, first, state + SCRATCH)
+    addAffineSecondHalf(entry, before, state + SCRATCH)
   }
 }
 

@@ -74,44 +74,31 @@ export function doublePoint(point: usize, t: usize): void {
   subP256(y, y, gamma)
 }
 
-/** out = point + affine; 11 multiplications. `out` must not lie on `point`. */
-export function addAffine(out: usize, point: usize, affine: usize, t: usize): void {
-  const x = out
-  const y = out + Y
-  const z = out + Z
-  const h = t
-  const r = t + 32
-  const v = t + 64
-  const hhh = t + 96
-  sqrP256(v, point + Z)
-  mulP256(h, affine, v)
-  mulP256(v, v, point + Z)
-  mulP256(r, affine + Y, v)
-  subP256(h, h, point)
-  subP256(r, r, point + Y)
-  mulP256(z, point + Z, h)
-  sqrP256(v, h)
-  mulP256(hhh, v, h)
-  mulP256(v, v, point)
-  sqrP256(x, r)
-  subP256(x, x, hhh)
-  subP256(x, x, v)
-  subP256(x, x, v)
-  subP256(v, v, x)
-  mulP256(v, v, r)
-  mulP256(y, hhh, point + Y)
-  subP256(y, v, y)
-}
-
-// The sum of two Jacobian points in two slices of 8 multiplications. Between them `t` holds
-//   h = X2 Z1^2 - X1 Z2^2 | r = Y2 Z1^3 - Y1 Z2^3 | u = X1 Z2^2 | s = Y1 Z2^3
+// A sum goes in two slices: 4 and 7 multiplications where the second point is affine, else 8 and 8. Between them `t`
+// holds h | r | u | s: the points have the coordinates u and u + h, s and s + r over a common denominator.
 const H: usize = 0
 const R: usize = 32
 const U: usize = 64
 const S: usize = 96
 const V: usize = 128
 
-/** First half of out = a + b.. */
+/** First half of out = a + affine; u and s are a's X and Y, and stay there. */
+export function addAffineFirstHalf(a: usize, affine: usize, t: usize): void {
+  sqrP256(t + V, a + Z)
+  mulP256(t + H, affine, t + V)
+  mulP256(t + V, t + V, a + Z)
+  mulP256(t + R, affine + Y, t + V)
+  subP256(t + H, t + H, a)
+  subP256(t + R, t + R, a + Y)
+}
+
+/** Second half of out = a + affine. `out` must not lie on a. */
+export function addAffineSecondHalf(out: usize, a: usize, t: usize): void {
+  mulP256(out + Z, a + Z, t + H)
+  combine(out, a, a + Y, t)
+}
+
+/** First half of out = a + b. */
 export function addFirstHalf(a: usize, b: usize, t: usize): void {
   sqrP256(t + V, b + Z)
   mulP256(t + U, a, t + V)
@@ -127,22 +114,9 @@ export function addFirstHalf(a: usize, b: usize, t: usize): void {
 
 /** Second half of out = a + b. `out` must not lie on a or b. */
 export function addSecondHalf(out: usize, a: usize, b: usize, t: usize): void {
-  const x = out
-  const y = out + Y
-  const z = out + Z
-  mulP256(z, a + Z, b + Z)
-  mulP256(z, z, t + H)
-  sqrP256(t + V, t + H)
-  mulP256(t + H, t + V, t + H) // H^3
-  mulP256(t + V, t + V, t + U)
-  sqrP256(x, t + R)
-  subP256(x, x, t + H)
-  subP256(x, x, t + V)
-  subP256(x, x, t + V)
-  subP256(t + V, t + V, x)
-  mulP256(t + V, t + V, t + R)
-  mulP256(y, t + H, t + S)
-  subP256(y, t + V, y)
+  mulP256(out + Z, a + Z, b + Z)
+  mulP256(out + Z, out + Z, t + H)
+  combine(out, t + U, t + S, t)
 }
 
 /** After `addFirstHalf`: whether a and b have the same x. */
@@ -153,4 +127,23 @@ export function sameX(t: usize): bool {
 /** After `addFirstHalf`: whether a and b have the same y. */
 export function sameY(t: usize): bool {
   return zeroMask(t + R) !== 0
+}
+
+/** X and Y of a sum: r^2 - h^3 - 2 u h^2 and r (u h^2 - X) - s h^3. */
+function combine(out: usize, u: usize, s: usize, t: usize): void {
+  const x = out
+  const y = out + Y
+  const v = t + V
+  const h = t + H
+  sqrP256(v, h)
+  mulP256(h, v, h)
+  mulP256(v, v, u)
+  sqrP256(x, t + R)
+  subP256(x, x, h)
+  subP256(x, x, v)
+  subP256(x, x, v)
+  subP256(v, v, x)
+  mulP256(v, v, t + R)
+  mulP256(y, h, s)
+  subP256(y, v, y)
 }

@@ -19,8 +19,8 @@ const P = p256.Point.Fp.ORDER
 const G = p256.Point.BASE
 const order = p256.Point.Fn
 
-/** 15 of HMAC, 85 of k * G, 5 of the inversion of k. */
-const SIGN_STEPS = 105
+/** 15 of HMAC, 149 of k * G, 5 of the inversion of k. */
+const SIGN_STEPS = 169
 
 let entry: Entry
 let state: number
