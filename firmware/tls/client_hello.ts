@@ -30,6 +30,12 @@ import { suiteHash } from './suite'
 /** More extensions than this are refused; it bounds the search for duplicates. Clients send about 20. */
 const EXTENSIONS_MAX: u32 = 128
 
+/** No list may have more entries than this; it bounds the work of one step. Clients send about 40. */
+const ENTRIES_MAX: u32 = 1000
+
+/** The same for shares, which are dearer to read. */
+const SHARES_MAX: u32 = 250
+
 /** Extensions seen, and those whose content fits ours. */
 const enum Seen {
   SupportedVersions = 1 << 0,
@@ -77,6 +83,7 @@ export function readHello(c: Connection): u32 {
   const suites = loadU16be(buffer + at)
   at += 2
   if (suites === 0 || (suites & 1) !== 0 || end - at < suites + 1) return AlertDescription.DecodeError
+  if (suites > 2 * ENTRIES_MAX) return AlertDescription.IllegalParameter
   for (let i: u32 = 0; i < suites; i += 2) c.offered |= offeredSuite(loadU16be(buffer + at + i))
   at += suites
   c.compressionLength = load<u8>(buffer + at)
@@ -248,6 +255,7 @@ function isListOfU16(p: usize, length: u32): bool {
 
 function readSupportedGroups(c: Connection, p: usize, length: u32): u32 {
   if (!isListOfU16(p, length)) return AlertDescription.DecodeError
+  if (length > 2 * ENTRIES_MAX) return AlertDescription.IllegalParameter
   c.seen |= Seen.SupportedGroups
   for (let i: u32 = 2; i < length; i += 2) {
     const group = loadU16be(p + i)
@@ -259,6 +267,7 @@ function readSupportedGroups(c: Connection, p: usize, length: u32): u32 {
 
 function readSignatureAlgorithms(c: Connection, p: usize, length: u32): u32 {
   if (!isListOfU16(p, length)) return AlertDescription.DecodeError
+  if (length > 2 * ENTRIES_MAX) return AlertDescription.IllegalParameter
   c.seen |= Seen.SignatureAlgorithms
   for (let i: u32 = 2; i < length; i += 2) {
     if (loadU16be(p + i) === ECDSA_SECP256R1_SHA256) c.seen |= Seen.EcdsaSecp256r1Sha256
@@ -284,6 +293,7 @@ function readKeyShare(c: Connection, p: usize, length: u32): u32 {
 
 function noteShare(c: Connection, group: u32, share: usize, length: u32): u32 {
   c.shareCount += 1
+  if (c.shareCount > SHARES_MAX) return AlertDescription.IllegalParameter
   const offset = <u32>(share - area(c, BUFFER))
   if (group === NamedGroup.X25519) {
     if (length !== X25519_SHARE || c.x25519Share !== 0) return AlertDescription.IllegalParameter
@@ -301,8 +311,9 @@ function noteShare(c: Connection, group: u32, share: usize, length: u32): u32 {
 function readProtocols(c: Connection, p: usize, length: u32): u32 {
   if (length < 4 || loadU16be(p) !== length - 2) return AlertDescription.DecodeError
   let at: u32 = 2
-  while (at < length) {
+  for (let names: u32 = 1; at < length; names++) {
     const name = <u32>load<u8>(p + at)
+    if (names > ENTRIES_MAX) return AlertDescription.IllegalParameter
     if (name === 0 || length - at - 1 < name) return AlertDescription.DecodeError
     if (name === load<u8>(c.alpn) && memory.compare(p + at + 1, c.alpn + 1, name) === 0) c.seen |= Seen.Protocol
     at += 1 + name

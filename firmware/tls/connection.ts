@@ -9,7 +9,6 @@
 import { AEAD_CONTEXT_SIZE } from '../crypto/aead'
 import { AEAD_STEPS_SIZE } from '../crypto/aead_steps'
 import { HASH_CONTEXT_SIZE, Hash } from '../crypto/hash'
-import { HMAC_CONTEXT_SIZE } from '../crypto/hmac'
 import { Stage, TlsState } from './state'
 
 @unmanaged
@@ -167,13 +166,15 @@ export const HELLO_DIGEST: usize = WRITE_IV + 16
 /** The message or HkdfLabel of the running HMAC. */
 export const INFO_SIZE: u32 = 160
 export const INFO: usize = HELLO_DIGEST + 32
-export const RECORD: usize = INFO + INFO_SIZE
+/** Its inner digest. */
+export const MAC_DIGEST: usize = INFO + INFO_SIZE
+export const RECORD: usize = MAC_DIGEST + SECRET
 export const MESSAGE_SIZE: u32 = 56
 export const MESSAGE: usize = RECORD + 8
 export const TRANSCRIPT: usize = MESSAGE + MESSAGE_SIZE
 /** The running HMAC, or the digest of one extension. */
 export const WORK_CONTEXT: usize = (TRANSCRIPT + HASH_CONTEXT_SIZE + 7) & ~(<usize>7)
-export const READ_CIPHER: usize = (WORK_CONTEXT + HMAC_CONTEXT_SIZE + 7) & ~(<usize>7)
+export const READ_CIPHER: usize = (WORK_CONTEXT + HASH_CONTEXT_SIZE + 7) & ~(<usize>7)
 export const WRITE_CIPHER: usize = (READ_CIPHER + AEAD_CONTEXT_SIZE + 7) & ~(<usize>7)
 /** The opening and the sealing that are under way. */
 export const READ_STEPS: usize = (WRITE_CIPHER + AEAD_CONTEXT_SIZE + 7) & ~(<usize>7)

@@ -230,9 +230,11 @@ function advanceFlight(c: Connection): bool {
       return next(c, putCertificate(c) ? NO_ALERT : AlertDescription.InternalError, Stage.CertificateVerify)
     case Stage.CertificateVerify:
       transcriptHash(c)
+      return next(c, NO_ALERT, Stage.SignatureHash)
+    case Stage.SignatureHash:
+      serverSignatureHash(area(c, TRANSCRIPT_HASH), c.hash, area(c, KEY))
       return next(c, NO_ALERT, Stage.Sign)
     case Stage.Sign:
-      serverSignatureHash(area(c, TRANSCRIPT_HASH), c.hash, area(c, KEY))
       drbgGenerate(SCRATCH, 32)
       if (!ecdsaSignStart(area(c, BUFFER), c.credentials, area(c, KEY), 32, SCRATCH)) {
         return next(c, AlertDescription.InternalError, Stage.Over)

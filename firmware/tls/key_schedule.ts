@@ -1,14 +1,13 @@
 // The key schedule (RFC 8446, sections 7.1 to 7.5): HKDF-Extract, HKDF-Expand-Label and plain HMAC, in slices.
 //
-// Each `start...` sets up one computation; `macStep` goes on with it while `c.macPhase` is not 0. With SHA-256 a whole
-// HMAC is one step (four compressions); with SHA-384 the key and the message are two steps.
+// Each `start...` sets up one computation; `macStep` goes on with it while `c.macPhase` is not 0. (crypto/hmac.ts does
+// the same in one call of four compressions: too long for one step with SHA-384.)
 // Keys, salts and secrets are always as long as the hash; all lengths are public.
 
 import { putAscii } from '../bytes/ascii'
 import { storeU16be } from '../bytes/endian'
-import { Hash, hashLength } from '../crypto/hash'
-import { hmacFinal, hmacInit, hmacUpdate } from '../crypto/hmac'
-import { area, Connection, INFO, WORK_CONTEXT } from './connection'
+import { Hash, hashBlockLength, hashFinal, hashInit, hashLength, hashUpdate } from '../crypto/hash'
+import { area, Connection, INFO, MAC_DIGEST, WORK_CONTEXT } from './connection'
 
 /** The labels of sections 4.4.4, 7.1, 7.2, 7.3 and 7.5; on the wire each has "tls13 " before it. */
 export const enum Label {
@@ -28,7 +27,8 @@ export const enum Label {
 /** Longest label of an exporter (`tlsExport`), without "tls13 ". */
 export const EXPORTER_LABEL_MAX: u32 = 96
 
-const BLOCK: usize = memory.data(64, 8)
+/** A padded key, a code on its way out, a counter. */
+const BLOCK: usize = memory.data(128, 8)
 
 /** Derive-Secret(Early Secret, "derived", ""): without a PSK it does not depend on the connection. */
 const DERIVED_EARLY_SHA256: usize = memory.data<u8>([
@@ -78,7 +78,7 @@ export function startHmac(c: Connection, key: usize, message: usize, messageLeng
   c.macOutLength = hashLength(c.hash)
   c.macDone = 0
   c.macCounter = 0
-  c.macPhase = 1
+  c.macPhase = Phase.InnerKey
 }
 
 /** HKDF-Expand-Label(secret, label, context, outLength). `out` may be the secret itself when one block is enough. */
@@ -120,35 +120,72 @@ export function startDeriveSecret(c: Connection, secret: usize, label: Label, tr
   startExpandLabel(c, secret, label, transcript, length, out, length)
 }
 
-/** One slice of the computation. */
+/**
+ * One slice of the computation: HMAC (RFC 2104) a block at a time, the key with the inner pad, the message, the key with
+ * the outer pad, the inner digest. With SHA-256 two of the four make a step.
+ */
 export function macStep(c: Connection): void {
-  if (c.macPhase === 1) {
-    macBegin(c)
-    c.macPhase = 2
-    if (c.hash === Hash.Sha384) return
-  }
-  macEnd(c)
+  macPhase(c)
+  if (c.hash !== Hash.Sha384) macPhase(c)
 }
 
-function macBegin(c: Connection): void {
+const enum Phase {
+  InnerKey = 1,
+  Message = 2,
+  OuterKey = 3,
+  Digest = 4,
+}
+
+function macPhase(c: Connection): void {
+  switch (c.macPhase) {
+    case Phase.InnerKey:
+      startPadded(c, 0x36)
+      break
+    case Phase.Message:
+      absorbMessage(c)
+      hashFinal(area(c, WORK_CONTEXT), area(c, MAC_DIGEST))
+      break
+    case Phase.OuterKey:
+      startPadded(c, 0x5c)
+      break
+    default: // Digest
+      hashUpdate(area(c, WORK_CONTEXT), area(c, MAC_DIGEST), hashLength(c.hash))
+      hashFinal(area(c, WORK_CONTEXT), BLOCK)
+      endBlock(c)
+      return
+  }
+  c.macPhase += 1
+}
+
+/** Begins a hash with the key, padded with zeros to a block, each byte exclusive-ored with `pad`. */
+function startPadded(c: Connection, pad: u32): void {
+  const length = hashLength(c.hash)
+  const block = hashBlockLength(c.hash)
+  memory.fill(BLOCK + length, <u8>pad, block - length)
+  for (let i: u32 = 0; i < length; i++) store<u8>(BLOCK + i, load<u8>(c.macKey + i) ^ <u8>pad)
+  hashInit(c.hash, area(c, WORK_CONTEXT))
+  hashUpdate(area(c, WORK_CONTEXT), BLOCK, block)
+  memory.fill(BLOCK, 0, block)
+}
+
+/** The message; for HKDF-Expand (RFC 5869, section 2.3) the block before, the info and the counter. */
+function absorbMessage(c: Connection): void {
   const context = area(c, WORK_CONTEXT)
   const length = hashLength(c.hash)
-  hmacInit(c.hash, context, c.macKey, length)
-  if (c.macCounter > 1) hmacUpdate(context, c.macOut + c.macDone - length, length)
-  hmacUpdate(context, c.macMessage, c.macMessageLength)
-  if (c.macCounter !== 0) {
-    store<u8>(BLOCK, c.macCounter)
-    hmacUpdate(context, BLOCK, 1)
-  }
+  if (c.macCounter > 1) hashUpdate(context, c.macOut + c.macDone - length, length)
+  hashUpdate(context, c.macMessage, c.macMessageLength)
+  if (c.macCounter === 0) return
+  store<u8>(BLOCK, c.macCounter)
+  hashUpdate(context, BLOCK, 1)
 }
 
-function macEnd(c: Connection): void {
-  hmacFinal(area(c, WORK_CONTEXT), BLOCK)
+/** Hands out the code at BLOCK; begins the next block of a longer value. */
+function endBlock(c: Connection): void {
   const taken = min(c.macOutLength - c.macDone, hashLength(c.hash))
   memory.copy(c.macOut + c.macDone, BLOCK, taken)
   memory.fill(BLOCK, 0, 64)
   c.macDone += taken
-  c.macPhase = c.macDone < c.macOutLength ? 1 : 0
+  c.macPhase = c.macDone < c.macOutLength ? Phase.InnerKey : 0
   c.macCounter += 1
 }
 
@@ -159,7 +196,7 @@ function startExpand(c: Connection, secret: usize, out: usize, outLength: u32): 
   c.macOutLength = outLength
   c.macDone = 0
   c.macCounter = 1
-  c.macPhase = 1
+  c.macPhase = Phase.InnerKey
 }
 
 /** `length(2) | label length(1) | label | context length(1) | context` around a label that ends at `end`. */

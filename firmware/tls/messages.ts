@@ -95,7 +95,7 @@ export function putEncryptedExtensions(c: Connection): void {
 /** False when the certificates are not a list of `TlsCredentials`. */
 export function putCertificate(c: Connection): bool {
   const credentials = changetype<TlsCredentials>(c.credentials)
-  if (credentials.certificatesLength > CERTIFICATES_MAX) return false
+  if (credentials.certificatesLength === 0 || credentials.certificatesLength > CERTIFICATES_MAX) return false
   const start = beginMessage(c, HandshakeType.Certificate)
   store<u8>(start, 0) // certificate_request_context
   let from = credentials.certificates

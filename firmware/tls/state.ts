@@ -46,6 +46,7 @@ export const enum Stage {
   EncryptedExtensions,
   Certificate,
   CertificateVerify,
+  SignatureHash,
   Sign,
   SignStep,
   FinishedKey,

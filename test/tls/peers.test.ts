@@ -6,14 +6,13 @@ import { createServer, type Server } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
-import type { Entry } from '../support/firmware'
+import { describe, expect, it } from 'vitest'
 import { ALPN, CA, loadTls, RECEIVED, SENT, State, TlsServer } from './tls_server'
 
-let entry: Entry
-beforeAll(async () => {
-  entry = await loadTls('release')
-})
+/** A server with a module of its own: a client of the test before may still be closing its connection. */
+async function freshServer(): Promise<TlsServer> {
+  return new TlsServer(await loadTls('release'))
+}
 
 const CA_FILE = fileURLToPath(new URL('./fixtures/ca.pem', import.meta.url))
 const EXPORTER = 'EXPORTER-network-time-security'
@@ -29,13 +28,13 @@ class ServerSocket extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     for (let at = 0; at < chunk.length; at += this.cut)
-      this.take(chunk.subarray(at, Math.min(at + this.cut, chunk.length)))
+      this.exchange(chunk.subarray(at, Math.min(at + this.cut, chunk.length)))
     done()
   }
 
   override _read(): void {}
 
-  private take(bytes: Uint8Array): void {
+  private exchange(bytes: Uint8Array): void {
     for (let next = bytes; ; next = new Uint8Array()) {
       const output = this.server.deliver(next)
       const input = this.server.read()
@@ -63,8 +62,8 @@ interface Talk {
 }
 
 /** Connects, compares an exported value, sends a line, reads the answer, closes. */
-function talk(options: ConnectionOptions, cut?: number): Promise<Talk> {
-  const server = new TlsServer(entry)
+async function talk(options: ConnectionOptions, cut?: number): Promise<Talk> {
+  const server = await freshServer()
   const wire = new ServerSocket(server, cut)
   return new Promise((resolve, reject) => {
     const socket = connect({
@@ -74,7 +73,7 @@ function talk(options: ConnectionOptions, cut?: number): Promise<Talk> {
       ALPNProtocols: [ALPN],
       minVersion: 'TLSv1.3',
       ...options,
-    })
+    } as ConnectionOptions)
     socket.on('error', reject)
     socket.on('secureConnect', () => socket.write('what time is it?'))
     socket.on('data', (data) => {
@@ -123,11 +122,11 @@ describe('OpenSSL in Node', () => {
     ['no common group', { ecdhCurve: 'P-384:P-521' }, /handshake failure/, SENT | 40],
     ['no common signature', { sigalgs: 'RSA-PSS+SHA256' }, /handshake failure/, SENT | 40],
   ])('is refused with %s', async (_name, options, message, alert) => {
-    const server = new TlsServer(entry)
+    const server = await freshServer()
     const wire = new ServerSocket(server)
     const error = await new Promise<Error>((resolve, reject) => {
       const common = { socket: wire, ca: CA, servername: 'noonmark.test', ALPNProtocols: [ALPN] }
-      const socket = connect({ ...common, minVersion: 'TLSv1.3', ...options })
+      const socket = connect({ ...common, minVersion: 'TLSv1.3', ...options } as ConnectionOptions)
       socket.on('secureConnect', () => reject(new Error('connected')))
       socket.on('error', resolve)
     })
@@ -136,7 +135,7 @@ describe('OpenSSL in Node', () => {
   })
 
   it('refuses a certificate of an authority that it does not know, and the server hears it', async () => {
-    const server = new TlsServer(entry)
+    const server = await freshServer()
     const wire = new ServerSocket(server)
     await new Promise((resolve) => {
       const socket = connect({ socket: wire, servername: 'noonmark.test', ALPNProtocols: [ALPN] })
@@ -154,8 +153,8 @@ function installed(command: string): boolean {
 /** A socket server on loopback for one connection after another. */
 function listen(): Promise<{ port: number; servers: TlsServer[]; listener: Server }> {
   const servers: TlsServer[] = []
-  const listener = createServer((socket) => {
-    const server = new TlsServer(entry)
+  const listener = createServer(async (socket) => {
+    const server = await freshServer()
     servers.push(server)
     const wire = new ServerSocket(server)
     wire.pipe(socket).pipe(wire)
@@ -168,8 +167,8 @@ function listen(): Promise<{ port: number; servers: TlsServer[]; listener: Serve
   })
 }
 
-/** Runs a command, says one line to it once it is quiet, returns all it wrote. */
-function converse(command: string, args: string[]): Promise<string> {
+/** Runs a command, says `first` and then one line to it once it is connected, returns all it wrote. */
+function converse(command: string, args: string[], first = ''): Promise<string> {
   return new Promise((resolve) => {
     const child = spawn(command, args)
     let out = ''
@@ -179,7 +178,8 @@ function converse(command: string, args: string[]): Promise<string> {
       out += data
       if (!said && /Simple Client Mode|Verify return code/.test(out)) {
         said = true
-        child.stdin.write('what time is it?\n')
+        child.stdin.write(first)
+        setTimeout(() => child.stdin.write('what time is it?\n'), first === '' ? 0 : 200)
       }
       if (out.includes('WHAT TIME')) child.stdin.end()
     }
@@ -235,22 +235,15 @@ describe.skipIf(!installed('openssl'))('openssl s_client', () => {
     ['its defaults', []],
     ['a retry', ['-groups', 'P-384:X25519']],
     ['short records', ['-maxfraglen', '512']],
-    ['key updates', []],
-  ])('talks with %s', async (_name, args) => {
+    // s_client's command "K": a KeyUpdate that asks for another
+    ['key updates', [], 'K\n'],
+  ])('talks with %s', async (_name, args, first = '') => {
     const { port, listener } = await listen()
-    const out = await converse('openssl', [
-      's_client',
-      '-connect',
-      `127.0.0.1:${port}`,
-      '-CAfile',
-      CA_FILE,
-      '-alpn',
-      ALPN,
-      '-verify_hostname',
-      'noonmark.test',
-      ...args,
-    ])
+    const to = ['-connect', `127.0.0.1:${port}`, '-alpn', ALPN]
+    const trust = ['-CAfile', CA_FILE, '-verify_hostname', 'noonmark.test']
+    const out = await converse('openssl', ['s_client', ...to, ...trust, ...args], first)
     listener.close()
+    if (first !== '') expect(out).toContain('KEYUPDATE')
     expect(out).toContain('WHAT TIME IS IT?')
     expect(out).toContain('Verify return code: 0 (ok)')
   })

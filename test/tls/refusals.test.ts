@@ -21,7 +21,7 @@ import {
   u24,
   vector,
 } from './scripted_client'
-import { LEAF, loadTls, SENT, State, TlsServer } from './tls_server'
+import { LEAF, loadTls, SENT, type ServerOptions, State, TlsServer } from './tls_server'
 
 let entry: Entry
 beforeAll(async () => {
@@ -152,6 +152,11 @@ describe('a ClientHello', () => {
     ['with no versions', Alert.DecodeError, { versions: [] }],
     ['with no groups in the list', Alert.DecodeError, { groups: [], shares: [Group.X25519] }],
     ['with no signature algorithms', Alert.DecodeError, { signatureAlgorithms: [] }],
+    ['with 1,001 suites', Alert.IllegalParameter, { suites: Array(1001).fill(Suite.Aes128) }],
+    ['with 1,001 groups', Alert.IllegalParameter, { groups: Array(1001).fill(Group.X25519) }],
+    ['with 1,001 algorithms', Alert.IllegalParameter, { signatureAlgorithms: Array(1001).fill(0x0403) }],
+    ['with 1,001 protocols', Alert.IllegalParameter, { protocols: Array(1001).fill('h') }],
+    ['with 251 shares', Alert.IllegalParameter, { shares: Array(251).fill(concat(u16(9), vector(2, u8(1)))) }],
   ])('%s: alert %i', (_name, alert, options) => {
     refusesHello(options, alert)
   })
@@ -231,6 +236,24 @@ describe('a ClientHello', () => {
     const unseeded = await loadEntry(new URL('./tls.entry.ts', import.meta.url))
     const both = { server: new TlsServer(unseeded), client: new ScriptedClient() }
     refuses(both, both.client.sendHello(), Alert.InternalError)
+  })
+})
+
+describe('bad credentials', () => {
+  const certificate = vector(3, new Uint8Array(400))
+
+  it.each<[string, ServerOptions]>([
+    ['no certificate', { certificates: new Uint8Array() }],
+    ['more certificates than fit', { certificates: concat(certificate, certificate, certificate, certificate) }],
+    ['a certificate cut short', { certificates: certificate.subarray(0, 300) }],
+    ['half a length', { certificates: concat(certificate, u16(0)) }],
+    ['a key of zero', { key: new Uint8Array(32) }],
+    ['a key above the order', { key: new Uint8Array(32).fill(255) }],
+  ])('%s: internal_error', (_name, options) => {
+    const server = new TlsServer(entry, options)
+    server.deliver(new ScriptedClient().sendHello())
+    expect(server.state).toBe(State.Failed)
+    expect(server.alert).toBe(SENT | Alert.InternalError)
   })
 })
 

@@ -33,9 +33,14 @@ export function certificateList(...certificates: Uint8Array[]): Uint8Array {
   return Buffer.concat(certificates.flatMap((der) => [Buffer.from([0, der.length >> 8, der.length & 255]), der]))
 }
 
+const LEAF_KEY = Buffer.from(createPrivateKey(fixture('leaf.key')).export({ format: 'jwk' }).d!, 'base64url')
+const CHAIN = certificateList(LEAF.raw, new X509Certificate(CA).raw)
+
 export interface ServerOptions {
   readonly alpn?: string
   readonly certificates?: Uint8Array
+  /** The private scalar. */
+  readonly key?: Uint8Array
   /** The second connection's memory. */
   readonly second?: boolean
 }
@@ -54,12 +59,11 @@ export class TlsServer {
     options: ServerOptions = {},
   ) {
     const { exports } = entry
-    const certificates = options.certificates ?? certificateList(LEAF.raw, new X509Certificate(CA).raw)
+    const certificates = options.certificates ?? CHAIN
     const alpn = Buffer.from(options.alpn ?? ALPN)
-    const key = createPrivateKey(fixture('leaf.key')).export({ format: 'jwk' }).d!
     entry.write(exports['CERTIFICATES'].value, certificates)
     entry.write(exports['ALPN'].value, Buffer.concat([Buffer.from([alpn.length]), alpn]))
-    entry.write(exports['OUT'].value, Buffer.from(key, 'base64url'))
+    entry.write(exports['OUT'].value, options.key ?? LEAF_KEY)
     const credentials = exports['credentials'](exports['OUT'].value, certificates.length)
     this.connection = exports[options.second ? 'SECOND' : 'CONNECTION'].value
     exports['tlsServerInit'](this.connection, credentials, exports['ALPN'].value)
