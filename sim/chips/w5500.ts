@@ -16,7 +16,7 @@
 //  - a SEND without a link never ends (espressif/esp-idf issue 6233), until CLOSE or OPEN;
 //  - of several UDP sockets on one port the lowest-numbered gets the datagram (`udpHighestFirst` turns that round).
 
-import { Lan } from '../lan/lan'
+import { Lan } from './lan'
 
 /** Indexes of `W5500.faults`: what a driver did wrong. */
 export const enum Fault {

@@ -22,8 +22,8 @@
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
+import { Lan } from '../chips/lan'
 import type { W5500 } from '../chips/w5500'
-import { Lan } from './lan'
 import { ipv4, macOf } from './memory_lan'
 
 export interface BridgeOptions {

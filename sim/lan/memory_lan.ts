@@ -5,8 +5,8 @@
 //
 // All times are nanoseconds of true time. Nothing happens by itself: the chip's `advance` drives the network.
 
+import { Lan } from '../chips/lan'
 import { frameNanos, udpFrameNanos, type W5500 } from '../chips/w5500'
-import { Lan } from './lan'
 
 export interface PeerOptions {
   /** Host-order IPv4 address. */
