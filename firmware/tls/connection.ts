@@ -26,6 +26,8 @@ export class Connection {
   /** See `tlsAlert`. */
   alert: u32
   wiped: u32
+  /** 1 once the handshake is over, whatever came after. */
+  established: u32
 
   // Negotiated
   suite: u32

@@ -364,6 +364,7 @@ function advanceKeys(c: Connection): bool {
 function connected(c: Connection): bool {
   if (c.state === TlsState.Handshake) {
     c.state = TlsState.Open
+    c.established = 1
     return true
   }
   if (c.rotating) return chain(c, Stage.UpdateWrite, Stage.Connected)

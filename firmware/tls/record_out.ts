@@ -8,7 +8,6 @@ import { aeadSealStart, aeadStep, aeadStepsMoved } from '../crypto/aead_steps'
 import { ALERT_SENT, AlertDescription, AlertLevel } from './alert'
 import { area, Connection, OUTPUT, OUTPUT_SIZE, WRITE_CIPHER, WRITE_STEPS } from './connection'
 import { ContentType, RECORD_HEADER, TLS_1_2 } from './constants'
-import { TlsState } from './state'
 import { recordNonce, writeIv } from './suite'
 
 /** What protection adds to the content: its type and the tag. */
@@ -98,7 +97,7 @@ export function sealStep(c: Connection): void {
   c.writeSequence += 1
   c.outSealed += RECORD_HEADER + loadU16be(area(c, OUTPUT) + c.outSealed + 3)
   // After the handshake the only message of ours is KeyUpdate: the key changes right behind it (section 4.6.3).
-  if (c.sealingType === ContentType.Handshake && c.state !== TlsState.Handshake) c.rotating = 1
+  if (c.sealingType === ContentType.Handshake && c.established) c.rotating = 1
 }
 
 function startSealing(c: Connection): void {
