@@ -16,7 +16,7 @@
 // next one is there at once, by two frames more. SENDOK does not pull INTn: every edge of INTn is an arrival.
 //
 // The arithmetic of T2 and T3: `ticks` of a datagram is the end of its frame on the wire. After `udpPrepare`, `udpSend`
-// costs three frames, and the reply's first bit leaves `udpSendDelay(length)` after the call.
+// costs three frames, and the reply's first bit leaves SEND_TO_FRAME after `udpSentTicks()`.
 
 import { ticks } from '../../hal/abi'
 import { loadU16be, loadU32be, storeU16be, storeU32be } from '../bytes/endian'
@@ -129,13 +129,9 @@ const DATAGRAM: usize = memory.data(40, 8)
 const ARRIVALS: usize = memory.data(24, 8)
 const COUNTERS: usize = memory.data(32, 8)
 const DESTINATION: usize = memory.data(16, 8)
-/** Learnt duration of the SPI frames of `udpSend`: 16 entries `length u32 | ticks u32`, by length / 4; a server's replies have few lengths. */
-const SEND_TICKS: usize = memory.data(128, 8)
-/** At first: 20 MHz SPI, three frames with their setup. */
-const SEND_SETUP_TICKS: u32 = 200
-
 /** Sockets that stamp: their RECV pulls INTn. */
 let stamped: u32 = 0
+let sentTicks: u64 = 0
 let preparedSocket: u32 = 0
 let preparedPeer: u32 = 0
 let preparedRoute: Route = Route.None
@@ -215,14 +211,13 @@ export function udpSend(data: usize, length: u32): bool {
   if (route === Route.None || length === 0 || length > UDP_MAX) return false
   const n = preparedSocket
   const socket = socketAt(n)
-  const begin = ticks()
   writeTx(n, socket.txWrite, data, length)
   socket.txWrite = (socket.txWrite + length) & 0xffff
   writeSocket16(n, Sn.TX_WR, socket.txWrite)
   const known = route === Route.Known
   if (!command(n, known ? Command.SEND_MAC : Command.SEND)) return false
   const end = ticks()
-  learnSendTicks(length, <u32>(end - begin))
+  sentTicks = end
   socket.sending = known ? Sending.Direct : Sending.Resolving
   socket.sentAt = end
   if (!known) socket.resolvedFor = preparedPeer
@@ -235,14 +230,11 @@ export function udpSend(data: usize, length: u32): bool {
 }
 
 /**
- * From the call of `udpSend` to the first bit on the wire, in ticks, for a reply as prepared. Learnt from earlier ones. The
- * ARP exchange for a stranger is left out: nobody knows its length, and T3 may be early but never late. An early one
- * makes the client's delay longer, which covers the error; a late one would make it shorter, and the sample look good.
+ * The tick, read at once afterwards, at which the last `udpSend` gave its command: the first bit follows SEND_TO_FRAME later,
+ * for a stranger after the ARP exchange, whose length nobody knows.
  */
-export function udpSendDelay(length: u32): u64 {
-  const at = sendEntry(length)
-  const frames = load<u32>(at) === length ? load<u32>(at, 4) : SEND_SETUP_TICKS + (length * 32) / 5
-  return <u64>frames + SEND_TO_FRAME
+export function udpSentTicks(): u64 {
+  return sentTicks
 }
 
 /** Time of a UDP frame on a 100 Mbit/s wire, preamble to FCS, in ticks. */
@@ -498,16 +490,4 @@ function sendStuck(n: u32, now: u64): void {
   socket.open = 0
   socket.openAt = now
   socket.sending = Sending.None
-}
-
-function sendEntry(length: u32): usize {
-  return SEND_TICKS + <usize>(((length >> 2) & 15) << 3)
-}
-
-function learnSendTicks(length: u32, spent: u32): void {
-  const at = sendEntry(length)
-  const known = load<u32>(at, 4)
-  // A quarter of the difference: one interrupted transfer must not move T3 for long.
-  store<u32>(at, load<u32>(at) === length ? known + <u32>((<i32>spent - <i32>known) / 4) : spent, 4)
-  store<u32>(at, length)
 }

@@ -9,16 +9,17 @@ import { Stamp } from '../drivers/w5500_arrival'
 import {
   Datagram,
   Route,
+  SEND_TO_FRAME,
   udpOpen,
   udpPrepare,
   udpReady,
   udpReceive,
   udpSend,
-  udpSendDelay,
+  udpSentTicks,
   udpWaiting,
 } from '../drivers/w5500_udp'
 import { NTP_HEADER_LENGTH, NtpMode, ntpMode } from '../ntp/packet'
-import { ntpServe, ntpSetArrivalSpread, ntpSetTransmitDelay, ntpTransmitTicks } from '../ntp/server'
+import { ntpLearnTransmitDelay, ntpServe, ntpSetArrivalSpread, ntpTransmitTicks } from '../ntp/server'
 import { Instant } from '../time/instant'
 import { SOCKET_NTP, SOCKET_NTP_STRANGERS } from './sockets'
 
@@ -26,13 +27,10 @@ import { SOCKET_NTP, SOCKET_NTP_STRANGERS } from './sockets'
 const PACKET_MAX: u32 = 1472
 
 const REPLY: usize = memory.data(1472, 8)
+/** Ticks that one reading of the counter takes. */
+let readingTicks: u64 = 0
+
 const T2 = changetype<Instant>(memory.data(16, 8))
-
-/** A typical NTS reply with one cookie: header, unique identifier, authenticator. */
-const NTS_REPLY: u32 = 228
-
-/** More than this after the header, and the reply was sealed. */
-const PLAIN_FIELDS_MAX: u32 = 64
 
 /** Mean delay from INTn's edge to the captured tick, in ticks: 1.16 us, as for the pulse in clock/discipline. */
 const CAPTURE_DELAY: u64 = 19
@@ -42,6 +40,7 @@ const FRACTION_PER_TICK: u64 = 68_719
 
 /** Opens the port; the driver keeps it open from then on. */
 export function ntpPortOpen(port: u32): void {
+  readingTicks = measureReading()
   udpOpen(SOCKET_NTP, SOCKET_NTP_STRANGERS, port)
 }
 
@@ -64,11 +63,9 @@ function serve(datagram: Datagram, now: u64): void {
   ntpSetArrivalSpread(short(datagram.spread))
   clockNow(T2, datagram.stamp === Stamp.Exact ? datagram.ticks - CAPTURE_DELAY : datagram.ticks)
   if (udpPrepare(SOCKET_NTP, datagram.ip, datagram.port, now) === Route.None) return
-  ntpSetTransmitDelay(fraction(udpSendDelay(NTP_HEADER_LENGTH)), fraction(udpSendDelay(NTS_REPLY) + sealTicks), 0)
   const length = ntpServe(datagram.data, datagram.length, T2, REPLY, PACKET_MAX)
-  if (length === 0) return
-  if (length > NTP_HEADER_LENGTH + PLAIN_FIELDS_MAX) learnSealTicks(clockTicks() - ntpTransmitTicks())
-  udpSend(REPLY, length)
+  if (length === 0 || !udpSend(REPLY, length)) return
+  ntpLearnTransmitDelay(fraction(udpSentTicks() - readingTicks - ntpTransmitTicks() + SEND_TO_FRAME))
 }
 
 function looksLikeRequest(datagram: Datagram): bool {
@@ -85,10 +82,14 @@ function fraction(ticks: u64): u32 {
   return <u32>((ticks * FRACTION_PER_TICK) >> 8)
 }
 
-/** Ticks from T3 to a sealed NTS reply on this machine, learnt from the replies. */
-let sealTicks: u64 = 0
-
-/** A quarter of each difference: one interrupted reply must not move T3 for long. */
-function learnSealTicks(spent: u64): void {
-  sealTicks = sealTicks === 0 ? spent : <u64>(<i64>sealTicks + (<i64>spent - <i64>sealTicks) / 4)
+/** The least time between two readings of the tick counter: the last reading of an interval does not belong to it. */
+function measureReading(): u64 {
+  let least: u64 = u64.MAX_VALUE
+  let before = clockTicks()
+  for (let i = 0; i < 8; i++) {
+    const now = clockTicks()
+    least = min(least, now - before)
+    before = now
+  }
+  return least
 }

@@ -46,6 +46,7 @@ import {
   putTimestamp,
 } from './packet'
 import { ACCEPTED, isNts, NtpRequest, readRequest } from './request'
+import { transmitDelay, transmitDelayLearn } from './transmit_delay'
 
 /**
  * Answers the datagram of `length` bytes at `request`, which arrived at `t2`. Returns the reply's length, 0 for none.
@@ -54,19 +55,16 @@ import { ACCEPTED, isNts, NtpRequest, readRequest } from './request'
  */
 export function ntpServe(request: usize, length: u32, t2: Instant, reply: usize, capacity: u32): u32 {
   const reason = readRequest(request, length, REQUEST)
+  timedLength = 0
   if (reason !== ACCEPTED) return drop(reason)
   if (NTP_HEADER_LENGTH + uniqueIdentifierSize() > capacity) return drop(NtpCount.Room)
   return isNts(REQUEST) ? serveNts(t2, reply, capacity) : servePlain(t2, reply)
 }
 
-/**
- * The time between reading T3 and the packet's leaving, to be added to T3, in 2^-32 s: for a plain reply, and for an NTS
- * reply with one cookie and for each further cookie (sealing comes after T3). Measured by whoever owns the socket.
- */
-export function ntpSetTransmitDelay(plain: u32, nts: u32, ntsPerCookie: u32): void {
-  plainDelay = plain
-  ntsDelay = nts
-  cookieDelay = ntsPerCookie
+/** The first bit of the last reply left `delay` (2^-32 s) after its T3 was read. Kiss packets have no T3. */
+export function ntpLearnTransmitDelay(delay: u32): void {
+  if (timedLength !== 0) transmitDelayLearn(timedLength, timedSealed, delay)
+  timedLength = 0
 }
 
 /** How much earlier than its `t2` the next request may have arrived, in 2^-16 s: the reply's root dispersion contains it. */
@@ -74,7 +72,7 @@ export function ntpSetArrivalSpread(spread: u32): void {
   arrivalSpread = spread
 }
 
-/** The tick at which the last reply's T3 was read: what passed since is the sealing. */
+/** The tick at which the last reply's T3 was read. */
 export function ntpTransmitTicks(): u64 {
   return transmitTicks
 }
@@ -82,7 +80,7 @@ export function ntpTransmitTicks(): u64 {
 function servePlain(t2: Instant, reply: usize): u32 {
   const length = NTP_HEADER_LENGTH + putUniqueIdentifier(reply)
   const outcome = putHeader(t2, reply, NtpCount.Served)
-  if (outcome === NtpCount.Served) putTransmitTime(reply, plainDelay)
+  if (outcome === NtpCount.Served) putTransmitTime(reply, length, false)
   ntpCount(outcome)
   return length
 }
@@ -105,8 +103,8 @@ function answerNts(t2: Instant, reply: usize, capacity: u32): u32 {
   const cookies = prepareNtsReply(REQUEST, KEYS, reply, at, capacity)
   if (cookies === 0) return drop(NtpCount.Room)
   const outcome = putHeader(t2, reply, NtpCount.ServedNts)
-  if (outcome === NtpCount.ServedNts) putTransmitTime(reply, ntsDelay + (cookies - 1) * cookieDelay)
   const length = ntsReplyLength(KEYS, at, cookies)
+  if (outcome === NtpCount.ServedNts) putTransmitTime(reply, length, true)
   sealNtsReply(KEYS, reply, at, length)
   ntpCount(outcome)
   return length
@@ -157,8 +155,11 @@ function putCommon(reply: usize, leap: u32, stratum: u32, referenceId: u32): voi
   copyTimestamp(reply + NTP_ORIGIN_TIMESTAMP, request + NTP_TRANSMIT_TIMESTAMP)
 }
 
-/** T3. `delay` in 2^-32 s. */
-function putTransmitTime(reply: usize, delay: u32): void {
+/** T3: when a reply of `length` bytes, `sealed` by NTS or not, will leave. */
+function putTransmitTime(reply: usize, length: u32, sealed: bool): void {
+  const delay = transmitDelay(length, sealed)
+  timedLength = length
+  timedSealed = sealed
   transmitTicks = clockTicks()
   clockNow(INSTANT, transmitTicks)
   const fraction = <u64>INSTANT.fraction + <u64>delay
@@ -187,6 +188,6 @@ const INSTANT = changetype<Instant>(memory.data(16, 8))
 
 let transmitTicks: u64 = 0
 let arrivalSpread: u32 = 0
-let plainDelay: u32 = 0
-let ntsDelay: u32 = 0
-let cookieDelay: u32 = 0
+/** The last reply with a T3, 0 when there was none. */
+let timedLength: u32 = 0
+let timedSealed: bool = false

@@ -24,7 +24,7 @@ export {
   udpPrepare,
   udpReady,
   udpSend,
-  udpSendDelay,
+  udpSentTicks,
   udpWaiting,
 } from '../../firmware/drivers/w5500_udp'
 

@@ -2,12 +2,12 @@
 
 import { drbgSeed } from '../../firmware/crypto/drbg'
 import { ntpCounter } from '../../firmware/ntp/counters'
-import { ntpServe, ntpSetTransmitDelay } from '../../firmware/ntp/server'
+import { ntpLearnTransmitDelay, ntpServe } from '../../firmware/ntp/server'
 import { cookieSeal } from '../../firmware/nts/cookie'
 import { keyringCreate, keyringRotate } from '../../firmware/nts/keyring'
 import { Instant } from '../../firmware/time/instant'
 
-export { keyringCreate, keyringRotate, ntpCounter, ntpSetTransmitDelay }
+export { keyringCreate, keyringRotate, ntpCounter, ntpLearnTransmitDelay }
 
 const REQUEST: usize = memory.data(4096, 8)
 const REPLY: usize = memory.data(4096, 8)

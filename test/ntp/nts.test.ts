@@ -195,15 +195,20 @@ describe.each(BOTH)('with %s the server', (_, association) => {
     })
   })
 
-  it('adds the transmit delay of NTS to T3, for each further cookie its own', async () => {
+  it('adds to T3 what the last reply of its length took; to a new length, what a shorter one took', async () => {
     const other = await loadNtp(11)
-    other.call('ntpSetTransmitDelay', 0x1000_0000, 0x10, 3)
     const cookie = other.seal(association)
-    for (const placeholders of [0, 1, 7, 9]) {
-      const reply = other.serve(request(association, cookie, { placeholders }))
-      const cookies = Math.min(placeholders, 7)
-      expect(parseReply(reply!).transmit & 0xffff_ffffn).toBe(0x8000_0010n + 3n * BigInt(cookies))
-    }
+    const added = (placeholders: number): bigint =>
+      (parseReply(other.serve(request(association, cookie, { placeholders }))!).transmit & 0xffff_ffffn) - 0x8000_0000n
+    expect(added(2)).toBe(0n)
+    other.call('ntpLearnTransmitDelay', 0x1000)
+    expect([added(0), added(1), added(2), added(3), added(7)]).toEqual([0n, 0n, 0x1000n, 0x1000n, 0x1000n])
+    other.call('ntpLearnTransmitDelay', 0x3000)
+    expect([added(2), added(3), added(6), added(7)]).toEqual([0x1000n, 0x1000n, 0x1000n, 0x3000n])
+    other.call('ntpLearnTransmitDelay', 0x4000)
+    expect(added(7)).toBe(0x3400n)
+    // A plain reply has nothing of a sealed one's.
+    expect(parseReply(other.serve(header())!).transmit & 0xffff_ffffn).toBe(0x8000_0000n)
   })
 
   it('opens a cookie as long as its key is kept, and then says NAK', async () => {
