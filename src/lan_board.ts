@@ -13,6 +13,8 @@ import { type KeyExchangeOptions, keyExchange, type Session } from './nts/key_ex
 const BOARD = '192.168.7.1'
 const CLIENT = ipv4('192.168.7.10')
 const MILLI = 1e6
+/** One byte on a 20 MHz SPI bus, nanoseconds. */
+const SPI_BYTE = 400
 
 /** 2026-11-01T00:00:00Z. */
 export const LAN_BOARD_ORIGIN = 1_793_491_200
@@ -57,7 +59,7 @@ export class LanBoard {
       board: { address: BOARD, mask: '255.255.255.0', names: ['noonmark.local', 'localhost'] },
       entropy: 'seeded',
       receiver: ublox(options.receiver),
-      ethernet: w5500({ lan: this.lan, setup: (chip) => this.lan.attach(chip) }),
+      ethernet: w5500({ lan: this.lan, spiByteNanos: SPI_BYTE, setup: (chip) => this.lan.attach(chip) }),
       onConsole: (text) => {
         this.consoleText += text
       },
