@@ -21,7 +21,16 @@ import {
   uart_read,
   watchdog,
 } from '../hal/abi'
-import { ClockState, clockErrorNanos, clockInit, clockNow, clockPoll, clockPulse, clockState } from './clock/clock'
+import {
+  ClockState,
+  clockErrorNanos,
+  clockInit,
+  clockNow,
+  clockPoll,
+  clockPulse,
+  clockRehearse,
+  clockState,
+} from './clock/clock'
 import { restoreInit, restorePoll } from './clock/restore'
 import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
 import { consoleCommand } from './console/commands'
@@ -43,7 +52,16 @@ import {
 import { logMaintain, logMount } from './drivers/flash_log'
 import { ubloxInit, ubloxPoll } from './drivers/ublox'
 import { ethernetDeadline, ethernetPoll, ethernetStart } from './drivers/w5500_ethernet'
-import { receiverBytes, receiverHint, receiverInit, receiverLabel, receiverPoll, receiverPulse } from './gnss/receiver'
+import {
+  receiverBytes,
+  receiverHint,
+  receiverInit,
+  receiverLabel,
+  receiverPoll,
+  receiverPulse,
+  receiverPulsesLost,
+  receiverValid,
+} from './gnss/receiver'
 import { kePortIsOpen, kePortOpen, kePortPoll } from './net/ke_port'
 import { ntpPortOpen, ntpPortPoll } from './net/ntp_port'
 import { keyringKeeperLoad, keyringKeeperPoll } from './nts/keyring_keeper'
@@ -80,7 +98,6 @@ let rtcDue: u64 = 0
 let secondDue: u64 = 0
 let reseedDue: u64 = 0
 let seeded: bool = false
-let announced: bool = false
 
 export function boot(): void {
   const now = ticks()
@@ -117,6 +134,7 @@ export function poll(): u64 {
   restorePoll()
   if (now >= rtcDue) rtcDue = rtcSyncPoll(now)
   if (now >= secondDue) everySecond(now)
+  openDoors()
   serveConsole()
   return more ? now : nextDue(now)
 }
@@ -126,8 +144,11 @@ function takePulse(now: u64): void {
   capture(Channel.Pps, CAPTURE)
   const count = load<u32>(CAPTURE)
   if (count === pulses) return
+  const edge = load<u64>(CAPTURE, 8)
+  if (count - pulses > 1) receiverPulsesLost()
   pulses = count
-  receiverPulse(load<u64>(CAPTURE, 8), now)
+  receiverPulse(edge, now)
+  if (!receiverValid()) clockRehearse(edge)
 }
 
 /** The receiver's words; and what they make of the last pulse. */
@@ -137,7 +158,11 @@ function takeReceiver(now: u64): void {
     ubloxDue = now
   }
   if (now >= ubloxDue) ubloxDue = ubloxPoll(now)
-  if (receiverPoll(now)) clockPulse(receiverLabel(), now)
+  if (!receiverPoll(now)) return
+  const before = clockState()
+  clockPulse(receiverLabel(), now)
+  // What waits for the time need not wait for the next second too.
+  if (clockState() !== before) secondDue = now
 }
 
 /** NTP first; then slices of public-key work for as long as nobody waits. True when there is more to do at once. */
@@ -161,7 +186,8 @@ function everySecond(now: u64): void {
   const locked = clockState() === ClockState.Locked
   pin_write(Pin.LedLocked, locked ? 1 : 0)
   clockNow(NOW, now)
-  if (clockState() === ClockState.Restored) receiverHint(NOW, now, clockErrorNanos(now))
+  if (clockState() === ClockState.Restored || clockState() === ClockState.Holdover)
+    receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
   // In holdover the time is still good enough for dates.
   if (clockState() < ClockState.Locked) {
@@ -170,12 +196,14 @@ function everySecond(now: u64): void {
   }
   keyringKeeperPoll(NOW.seconds)
   identityKeeperPoll(NOW.seconds)
-  if (!kePortIsOpen() && identityKeeperCredentials() !== 0) kePortOpen(settingsKePort(), settingsNtpPort())
-  if (!announced && kePortIsOpen()) {
-    announced = true
-    say('ready')
-    sayLine()
-  }
+}
+
+/** Opens the KE port once there is a certificate to show, and says so. */
+function openDoors(): void {
+  if (kePortIsOpen() || identityKeeperCredentials() === 0) return
+  kePortOpen(settingsKePort(), settingsNtpPort())
+  say('ready')
+  sayLine()
 }
 
 function serveConsole(): void {

@@ -6,6 +6,7 @@ import { isIPv4 } from 'node:net'
 import { w5500 } from '../hal/virtual/ethernet'
 import { VirtualMachine } from '../hal/virtual/machine'
 import { ublox } from '../hal/virtual/receiver'
+import type { UbloxReceiver } from '../sim/chips/ublox'
 import { RealClock } from '../sim/clock/clock'
 import { type BridgeProblem, LoopbackBridge } from '../sim/lan/bridge'
 import { World } from '../sim/world/world'
@@ -21,6 +22,9 @@ export interface UpOptions {
   cold: boolean
   console: boolean
 }
+
+/** A receiver that was switched off a moment ago has its first fix after a second (u-blox: hot start). */
+const HOT_FIX = 1
 
 const MINUTE = 60_000
 
@@ -40,6 +44,10 @@ export async function up(options: UpOptions): Promise<number> {
   } finally {
     await appliance.close()
   }
+}
+
+function hot(chip: UbloxReceiver): void {
+  chip.warmFix = HOT_FIX
 }
 
 class Appliance {
@@ -71,7 +79,7 @@ class Appliance {
       flash: state.flash,
       onFlash: (offset, length) => state.flashChanged(offset, length),
       ...(rtc === undefined ? {} : { rtc }),
-      receiver: ublox({ warm: !options.cold }),
+      receiver: ublox({ warm: !options.cold, setup: hot }),
       ethernet: w5500({ lan: this.bridge, setup: (chip) => this.bridge.attach(chip) }),
       onConsole: (text) => this.hear(text),
       onTrap: (trap) => console.error(`noonmark: the firmware trapped and restarts: ${trap.message}\n${trap.stack}`),

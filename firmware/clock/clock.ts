@@ -18,13 +18,16 @@ import {
   disciplineAge,
   disciplineBound,
   disciplineConfident,
+  disciplineForget,
   disciplineInit,
   disciplineModel,
+  disciplineNumber,
   disciplinePulse,
+  disciplineRehearse,
   disciplineRenumber,
   Verdict,
 } from './discipline'
-import { leapFold, leapHear, leapIndicator, leapInit, leapUtc } from './leap'
+import { leapContinuous, leapFold, leapHear, leapIndicator, leapInit, leapUtc } from './leap'
 import { crystalNanosPerSecond, Line, lineAt, lineTowards, NOMINAL_RATE, Stamp, stampDifference } from './line'
 import { measurePrecision } from './precision'
 
@@ -43,6 +46,10 @@ const HOLDOVER_LIMIT: u64 = 10_000_000
 
 /** An error bound that says nothing: 146 years. */
 export const ERROR_UNKNOWN: u64 = 0x4000_0000_0000_0000
+
+/** A clock no worse than this knows which second a pulse begins, ns. */
+const NEAREST_LIMIT: u64 = 400_000_000
+const HALF_SECOND: u64 = 500_000_000
 
 /** The RTC's time grows worse by the crystal's 50 ppm: ns per 2^24 ticks. */
 const RESTORED_GROWTH: u64 = 52_429
@@ -70,6 +77,8 @@ let state: ClockState = ClockState.Unknown
 let slewEnd: u64 = 0
 /** |served - model| when the slew began, ns. */
 let slewSize: u64 = 0
+/** Unlabelled pulses have moved the line. */
+let rehearsed: bool = false
 let restoredTicks: u64 = 0
 let restoredError: u64 = 0
 let acceptedTicks: u64 = 0
@@ -88,6 +97,7 @@ export function clockInit(): void {
   restoredError = ERROR_UNKNOWN
   acceptedTicks = 0
   expired = false
+  rehearsed = false
   acceptedCount = 0
   rejectedCount = 0
   stepCount = 0
@@ -174,8 +184,21 @@ export function clockSteps(): u32 {
   return stepCount
 }
 
+/**
+ * A pulse that nobody has labelled yet, before the first lock: its phase and the crystal's frequency are learnt meanwhile.
+ * A restored clock may be moved to the nearest second by it, and its bound then grows by half a second when it
+ * cannot tell one second from the next.
+ */
+export function clockRehearse(edge: u64): void {
+  if (state > ClockState.Restored || stepCount > 0) return
+  if (!rehearsed && state === ClockState.Restored && clockErrorNanos(edge) > NEAREST_LIMIT) restoredError += HALF_SECOND
+  rehearsed = true
+  disciplineRehearse(edge)
+}
+
 /** A labelled pulse has come in; `now` is the present tick, a fraction of a second after the pulse's. */
 export function clockPulse(pulse: Pulse, now: u64): void {
+  if (rehearsed && pulse.valid !== 0) endRehearsal(pulse)
   lineAt(lineFor(now), now, FROM)
   const verdict = disciplinePulse(pulse, knownError(pulse.ticks))
   if (verdict === Verdict.Ignored) return
@@ -207,7 +230,7 @@ export function clockPoll(now: u64): u64 {
 
 /** Takes the RTC's word: at `atTicks` UTC was `seconds` plus `fraction` (2^-64 s), within `errorNanos`. Only before a lock. */
 export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNanos: u64): void {
-  if (state > ClockState.Restored || stepCount > 0) return
+  if (state > ClockState.Restored || stepCount > 0 || rehearsed) return
   const model = disciplineModel()
   model.ticks = atTicks
   model.seconds = seconds
@@ -224,6 +247,15 @@ export function clockTicksAt(second: i64, near: u64): u64 {
   const rest = ((second - THERE.seconds) << 32) - <i64>THERE.fraction
   if (rest <= 0) return near
   return near + ((<u64>rest * <u64>(TICK_HZ >> 8)) >> 24)
+}
+
+/** The first label gives the rehearsed line its seconds, unless an earlier clock contradicts it: then it must prove itself. */
+function endRehearsal(pulse: Pulse): void {
+  rehearsed = false
+  lineAt(disciplineModel(), pulse.ticks, HERE)
+  const apart = <f64>(leapContinuous(pulse) - HERE.seconds) * 1e9
+  if (Math.abs(apart) > knownError(pulse.ticks) + 1e9) disciplineForget()
+  else disciplineNumber(leapContinuous(pulse), pulse.ticks)
 }
 
 function lineFor(atTicks: u64): Line {

@@ -14,7 +14,7 @@
 //   before the first lock, outside it                                                 CONFIRM_DOUBTFUL pulses: step
 //   after a lock: no crystal jumps like that, so it is the sky that is odd            CONFIRM_IMPOSSIBLE pulses: step
 
-import { Pulse } from '../gnss/pulse'
+import { PULSE_SIZE, Pulse } from '../gnss/pulse'
 import {
   estimatorDoubt,
   estimatorFrequency,
@@ -84,6 +84,7 @@ const BOUND_SIGMAS: f64 = 4
 
 const MODEL: Line = changetype<Line>(memory.data(32, 8))
 const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
+const REHEARSAL: Pulse = changetype<Pulse>(memory.data(<i32>PULSE_SIZE, 8))
 const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
 
 /** The line has been put where a pulse said. */
@@ -165,6 +166,40 @@ export function disciplinePulse(pulse: Pulse, known: f64): Verdict {
     if (Math.abs(difference) <= GATE * estimatorSpread(sigma)) return accept(difference, sigma, pulse.ticks)
   }
   return contradicted(pulse.ticks, difference, known)
+}
+
+/**
+ * Takes a pulse whose label is not earned yet: it marks the start of some second. Phase and frequency are learnt from it, so
+ * that the line is good as soon as its seconds are numbered (`disciplineNumber`). Two pulses in a row that do not fit
+ * start the learning anew, since nothing says that the earlier ones were the true ones.
+ */
+export function disciplineRehearse(ticks: u64): void {
+  lineAt(MODEL, ticks, HERE)
+  REHEARSAL.ticks = ticks
+  REHEARSAL.second = HERE.seconds + (HERE.fraction >= (<u64>1) << 63 ? 1 : 0)
+  REHEARSAL.valid = 1
+  const learning = anchored
+  const verdict = disciplinePulse(REHEARSAL, f64.MAX_VALUE)
+  // One capture may have been late; two in a row were not.
+  if (learning && verdict === Verdict.Rejected && contradictions > 1) disciplineForget()
+}
+
+/** Numbers the seconds of a rehearsed line: the pulse at `ticks` began `label`. False when nothing was rehearsed. */
+export function disciplineNumber(label: i64, ticks: u64): bool {
+  if (!anchored) return false
+  lineAt(MODEL, ticks, HERE)
+  const here = HERE.seconds + (HERE.fraction >= (<u64>1) << 63 ? 1 : 0)
+  if (here !== label) disciplineRenumber(label - here)
+  return true
+}
+
+/** Forgets all pulses; the line stays where it is. */
+export function disciplineForget(): void {
+  anchored = false
+  accepted = 0
+  contradictions = 0
+  MODEL.rate = NOMINAL_RATE
+  estimatorStart(LOOSE_SIGMA, FRESH_FREQUENCY)
 }
 
 /** Lets time pass without pulses: call at least once a second; one second at a time is worked off. */
