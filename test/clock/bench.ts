@@ -12,6 +12,8 @@ export interface PulseFault {
   missing?: (k: number) => boolean
   /** Seconds to add to the label. */
   mislabel?: (k: number) => number
+  /** The label of these seconds is not earned yet: the edge alone is told. */
+  unlabelled?: (k: number) => boolean
   /** Nanoseconds to add to the edge. */
   shift?: (k: number) => number
 }
@@ -103,6 +105,10 @@ export class ClockBench {
 
   private label(k: number, sawtooth: number, arrival: number): void {
     const { exports } = this.entry
+    if (this.options.unlabelled?.(k) === true) {
+      exports['rehearse'](BigInt(this.capture.ticks))
+      return
+    }
     const utc = this.world.utc(k * 1e9)
     const midnight = this.world.sky.leapMidnight()
     const announced = midnight !== 0 && utc.seconds < midnight && k >= (this.options.announceFrom ?? 0)

@@ -33,6 +33,10 @@ export function pulse(
   clock.clockPulse(PULSE, now)
 }
 
+export function rehearse(edge: u64): void {
+  clock.clockRehearse(edge)
+}
+
 export function poll(now: u64): u64 {
   return clock.clockPoll(now)
 }

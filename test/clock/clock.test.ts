@@ -340,3 +340,57 @@ describe('a clock restored from the RTC', () => {
     expect(bench.samples.at(-1)?.state).toBe(LOCKED)
   })
 })
+
+describe('pulses whose label is still being earned', () => {
+  const LABELLED_FROM = 13
+  const unlabelled = (k: number) => k < LABELLED_FROM
+
+  it('are_learnt_from_so_that_the_first_label_locks', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const bench = (await ClockBench.make({ world: { seed }, unlabelled })).run(60, 10)
+      const first = bench.samples.find(({ state }) => state === LOCKED)
+      expect((first?.nanos ?? 0) / 1e9, `seed ${seed}`).toBeLessThan(LABELLED_FROM + 1.5)
+      expect(outside(locked(bench.samples)), `seed ${seed}`).toBe(0)
+      expect(worst(locked(bench.samples)), `seed ${seed}`).toBeLessThan(1000)
+    }
+  })
+
+  it('make_no_state_and_no_stratum_by_themselves', async () => {
+    const bench = (await ClockBench.make({ unlabelled: () => true })).run(60)
+    expect(new Set(bench.samples.map(({ state }) => state))).toEqual(new Set([UNKNOWN]))
+    expect(bench.samples.every(({ stratum }) => stratum === 16)).toBe(true)
+  })
+
+  it('are_forgotten_when_the_receiver_finds_its_second_and_the_pulse_jumps', async () => {
+    const shift = (k: number) => (k < 5 ? 312_345_678 : 0)
+    const bench = (await ClockBench.make({ unlabelled, shift })).run(40, 10)
+    const first = bench.samples.find(({ state }) => state === LOCKED)
+    expect((first?.nanos ?? 0) / 1e9).toBeLessThan(LABELLED_FROM + 8)
+    expect(outside(locked(bench.samples))).toBe(0)
+    expect(worst(locked(bench.samples))).toBeLessThan(1000)
+  })
+
+  it('may_move_a_restored_clock_to_the_nearest_second_within_its_bound', async () => {
+    for (const late of [-480e6, -200e6, 0, 350e6, 499e6]) {
+      const bench = await ClockBench.make({ unlabelled })
+      bench.entry.exports['restore'](
+        bench.ticks(0),
+        BigInt(ORIGIN) - (late < 0 ? 1n : 0n),
+        BigInt(Math.floor((((late + 1e9) % 1e9) / 1e9) * 2 ** 32)) << 32n,
+        500_000_000n,
+      )
+      bench.run(40)
+      expect(outside(bench.samples), `restored ${late} ns late`).toBe(0)
+      expect(bench.samples.at(-1)?.state).toBe(LOCKED)
+    }
+  })
+
+  it('do_not_make_a_label_outside_the_restored_bound_believed_any_sooner', async () => {
+    const bench = await ClockBench.make({ unlabelled })
+    bench.entry.exports['restore'](bench.ticks(0), BigInt(ORIGIN + 31_536_000), 0n, 510_000_000n)
+    bench.run(50)
+    expect(bench.samples.at(-1)?.state).toBe(RESTORED)
+    bench.run(60)
+    expect(bench.samples.at(-1)?.state).toBe(LOCKED)
+  })
+})
