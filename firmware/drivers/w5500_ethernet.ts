@@ -176,7 +176,11 @@ function follow(n: u32, now: u64): void {
     if (socket.sending === Sending.Resolving) udpFollow(n, now)
     return
   }
-  if (socket.attention !== 0) tcpServe(n, now)
+  if (socket.attention !== 0) {
+    tcpServe(n, now)
+    // A connection that has just come is asked for more often than one that is waited for.
+    if (socket.state !== TcpState.Closed) tcpAskAt = earlier(tcpAskAt, now + tcpInterval(socket))
+  }
   tcpExpire(n, now)
 }
 
