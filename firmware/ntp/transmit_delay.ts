@@ -1,0 +1,52 @@
+// How long after T3 a reply's first bit leaves: sealing, the bus, the chip's own latency. T3 is moved forward by it.
+//
+// It is learnt from earlier replies, one entry for each length of plain and of sealed replies; a server's replies have few.
+// A reply of a length not sent before takes the delay of the longest known one that is shorter: T3 may be early, but it is
+// never late. An early one makes the client's delay longer, which covers the error; a late one would make it shorter, and
+// the sample look good.
+//
+// Delays are in 2^-32 s.
+
+const ENTRIES: u32 = 32
+
+/** `length << 1 | sealed u32 | delay u32`, 8 bytes; key 0 is free. */
+const TABLE: usize = memory.data(32 * 8, 8)
+
+/** The delay to expect for a reply of `length` bytes; `sealed` when it has an NTS authenticator. */
+export function transmitDelay(length: u32, sealed: bool): u32 {
+  const key = keyOf(length, sealed)
+  const entry = entryOf(key)
+  return load<u32>(entry) === key ? load<u32>(entry, 4) : delayOfShorter(key)
+}
+
+/** A reply of `length` bytes took `delay`. A quarter of each difference: one interrupted reply must not move T3 for long. */
+export function transmitDelayLearn(length: u32, sealed: bool, delay: u32): void {
+  const key = keyOf(length, sealed)
+  const entry = entryOf(key)
+  const known = load<u32>(entry, 4)
+  store<u32>(entry, load<u32>(entry) === key ? known + <u32>(<i32>(delay - known) / 4) : delay, 4)
+  store<u32>(entry, key)
+}
+
+/** 0 when none is known. */
+function delayOfShorter(key: u32): u32 {
+  let longest: u32 = 0
+  let delay: u32 = 0
+  for (let i: u32 = 0; i < ENTRIES; i++) {
+    const other = load<u32>(TABLE + (i << 3))
+    if (other > longest && other < key && ((other ^ key) & 1) === 0) {
+      longest = other
+      delay = load<u32>(TABLE + (i << 3), 4)
+    }
+  }
+  return delay
+}
+
+function keyOf(length: u32, sealed: bool): u32 {
+  return (length << 1) | (sealed ? 1 : 0)
+}
+
+/** Lengths are multiples of 4. */
+function entryOf(key: u32): usize {
+  return TABLE + (((key >> 3) + (key & 1) * 5) & (ENTRIES - 1)) * 8
+}
