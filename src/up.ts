@@ -3,6 +3,7 @@
 // On stdout: one `ready` line for programs, the line to paste, then a status line a minute. Everything else is on stderr.
 
 import { isIPv4 } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
 import { w5500 } from '../hal/virtual/ethernet'
 import { VirtualMachine } from '../hal/virtual/machine'
 import { ublox } from '../hal/virtual/receiver'
@@ -11,6 +12,7 @@ import { RealClock } from '../sim/clock/clock'
 import { type BridgeProblem, LoopbackBridge } from '../sim/lan/bridge'
 import { World } from '../sim/world/world'
 import { firmware, loopbackBoard } from './board'
+import { ntpQuery } from './nts/query'
 import { StateError, StateFolder } from './state'
 
 export interface UpOptions {
@@ -26,7 +28,14 @@ export interface UpOptions {
 /** A receiver that was switched off a moment ago has its first fix after a second (u-blox: hot start). */
 const HOT_FIX = 1
 
+/** Queries before `ready`. */
+const TRIALS = 50
+
 const MINUTE = 60_000
+
+// All of the module is compiled for speed before it runs: the first reply must not be later than its T3 says.
+setFlagsFromString('--no-liftoff')
+setFlagsFromString('--no-wasm-lazy-compilation')
 
 /** Runs until Ctrl-C; resolves to the exit status. */
 export async function up(options: UpOptions): Promise<number> {
@@ -140,6 +149,19 @@ class Appliance {
     this.pem = ''
     if (this.announced) return
     this.announced = true
+    this.tryOut().then(
+      () => this.announce(),
+      (error: Error) => this.end(complain(`the board does not answer on its own port: ${error.message}`)),
+    )
+  }
+
+  /** Asks the board for the time as any client would: `ready` is said of what has been seen to work, and is warm. */
+  private async tryOut(): Promise<void> {
+    const { address, ntpPort } = this.options
+    for (let i = 0; i < TRIALS; i++) await ntpQuery({ host: address, port: ntpPort })
+  }
+
+  private announce(): void {
     const { address, ntpPort, kePort } = this.options
     const { caFile } = this.state
     console.log(`ready ntp=${address}:${ntpPort} ke=${address}:${kePort} ca=${caFile} name=localhost`)

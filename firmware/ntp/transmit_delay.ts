@@ -19,12 +19,15 @@ export function transmitDelay(length: u32, sealed: bool): u32 {
   return load<u32>(entry) === key ? load<u32>(entry, 4) : delayOfShorter(key)
 }
 
-/** A reply of `length` bytes took `delay`. A quarter of each difference: one interrupted reply must not move T3 for long. */
+/**
+ * A reply of `length` bytes took `delay`. A shorter delay than expected is half believed; a longer one may have been an
+ * interruption and moves the expectation by an eighth of itself at most.
+ */
 export function transmitDelayLearn(length: u32, sealed: bool, delay: u32): void {
   const key = keyOf(length, sealed)
   const entry = entryOf(key)
-  const known = load<u32>(entry, 4)
-  store<u32>(entry, load<u32>(entry) === key ? known + <u32>(<i32>(delay - known) / 4) : delay, 4)
+  const known = load<u32>(entry) === key ? load<u32>(entry, 4) : delay
+  store<u32>(entry, delay < known ? known - ((known - delay) >> 1) : known + min((delay - known) >> 2, known >> 3), 4)
   store<u32>(entry, key)
 }
 
