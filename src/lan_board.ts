@@ -135,7 +135,8 @@ export class LanBoard {
   async keyExchange(options: Partial<KeyExchangeOptions> = {}): Promise<Session> {
     const stream = this.connect()
     try {
-      return await keyExchange({ host: 'localhost', ...options, transport: stream })
+      const now = new Date(this.machine.utc().seconds * 1000)
+      return await keyExchange({ host: 'localhost', now, ...options, transport: stream })
     } finally {
       stream.destroy()
     }

@@ -3,6 +3,7 @@
 // In: host, port, trusted authorities, AEAD algorithms. Out: a `Session` with keys and cookies for NTPv4, or an `AskFailure`.
 // Nothing is sent before the certificate has been accepted.
 
+import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
@@ -23,6 +24,11 @@ export interface KeyExchangeOptions {
   timeoutMillis?: number
   /** Carries the bytes in place of a TCP connection to host and port. */
   transport?: Duplex
+  /**
+   * The time by which the certificate is judged, for servers in virtual time; the host's clock when absent. Its signer must
+   * then be one of `ca` itself.
+   */
+  now?: Date
 }
 
 /** The server's certificate, for people. */
@@ -77,8 +83,10 @@ export async function keyExchange(options: KeyExchangeOptions): Promise<Session>
   try {
     await inTime(secured(socket), options, started, AskStatus.Unreachable, 'the handshake')
     // Node 20 gives the certificate to the first caller only.
-    const certificate = summary(socket)
-    requireCertificate(socket, options.host, certificate)
+    const leaf = socket.getPeerX509Certificate()
+    if (!leaf) throw new AskFailure(AskStatus.Tls, 'the server showed no certificate')
+    const certificate = summary(leaf)
+    requireCertificate(socket, options, leaf)
     requireAlpn(socket)
     socket.write(encodeRequest(aeads, compliantExport))
     const records = await inTime(answer(socket), options, started, AskStatus.BadKeyExchange, 'its answer')
@@ -141,21 +149,38 @@ function place(options: KeyExchangeOptions): string {
 // The certificate.
 
 /** Node has checked the chain, the dates and the name by the time of 'secureConnect', and left its verdict. */
-function requireCertificate(socket: TLSSocket, host: string, certificate: CertificateSummary): void {
-  if (socket.authorized) return
+function requireCertificate(socket: TLSSocket, options: KeyExchangeOptions, leaf: X509Certificate): void {
+  const { host, now } = options
   // The verdict is a code, though its type says Error.
-  const code = String(socket.authorizationError ?? 'unknown')
-  throw new AskFailure(AskStatus.Certificate, certificateSentence(code, host, certificate))
+  const code = now ? verdictAt(leaf, options, now) : socket.authorized ? '' : String(socket.authorizationError)
+  if (code === '') return
+  throw new AskFailure(AskStatus.Certificate, certificateSentence(code, host, summary(leaf), now ?? new Date()))
 }
 
-function certificateSentence(code: string, host: string, certificate: CertificateSummary): string {
+/** What Node's verdict would be if it were `now`, for a certificate that an authority of `ca` has signed; '' is good. */
+function verdictAt(leaf: X509Certificate, { host, ca = '' }: KeyExchangeOptions, now: Date): string {
+  const authority = authorities(ca).find((other) => leaf.checkIssued(other) && leaf.verify(other.publicKey))
+  if (!authority?.ca) return 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+  for (const { validFrom, validTo } of [authority, leaf]) {
+    if (now < new Date(validFrom)) return 'CERT_NOT_YET_VALID'
+    if (now > new Date(validTo)) return 'CERT_HAS_EXPIRED'
+  }
+  return (isIP(host) ? leaf.checkIP(host) : leaf.checkHost(host)) ? '' : 'ERR_TLS_CERT_ALTNAME_INVALID'
+}
+
+function authorities(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  return blocks.map((block) => new X509Certificate(block))
+}
+
+function certificateSentence(code: string, host: string, certificate: CertificateSummary, now: Date): string {
   const day = (date: Date): string => date.toISOString().slice(0, 16).replace('T', ' ')
   const { issuer, notBefore, notAfter } = certificate
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return `the certificate of ${host} expired at ${day(notAfter)} UTC; here it is ${day(new Date())} UTC`
+      return `the certificate of ${host} expired at ${day(notAfter)} UTC; here it is ${day(now)} UTC`
     case 'CERT_NOT_YET_VALID':
-      return `the certificate of ${host} is not valid before ${day(notBefore)} UTC; here it is ${day(new Date())} UTC`
+      return `the certificate of ${host} is not valid before ${day(notBefore)} UTC; here it is ${day(now)} UTC`
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
@@ -169,9 +194,7 @@ function certificateSentence(code: string, host: string, certificate: Certificat
   }
 }
 
-function summary(socket: TLSSocket): CertificateSummary {
-  const certificate = socket.getPeerX509Certificate()
-  if (!certificate) throw new AskFailure(AskStatus.Tls, 'the server showed no certificate')
+function summary(certificate: X509Certificate): CertificateSummary {
   const names = (certificate.subjectAltName ?? '').split(', ').filter((name) => name !== '')
   return {
     subject: certificate.subject,
