@@ -189,13 +189,14 @@ export function udpPrepare(n: u32, ip: u32, port: u32, now: u64): Route {
     udpCounters().noHost++
     return Route.None
   }
-  const socket = socketAt(n)
+  const partner = socketAt(n).partner === NO_PARTNER ? n : socketAt(n).partner
+  // Its answer may just have come, and be for this very peer.
+  if (socketAt(partner).sending === Sending.Resolving) askSend(partner, now)
   const known = neighbourFind(nextHop(ip), DESTINATION, now)
   if (known === Neighbourhood.Unreachable) {
     udpCounters().noHost++
     return Route.None
   }
-  const partner = socket.partner === NO_PARTNER ? n : socket.partner
   if (known === Neighbourhood.Known || (known === Neighbourhood.Stale && !strangerReady(partner, now))) {
     addressKnown(n, ip, port)
   } else if (known === Neighbourhood.Stale || strangerReady(partner, now)) {
