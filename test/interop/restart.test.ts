@@ -40,7 +40,8 @@ describe('a restart with the same state folder', () => {
     const after = await chronyQuery(ports.ntpPort, ports.kePort, appliance.ca, cookies)
     expect(Math.abs(chronyOffset(after.output) ?? 1), after.output).toBeLessThan(0.001)
     expect(await appliance.stop()).toBe(0)
-    expect(count(appliance, 'nts')).toBeGreaterThanOrEqual(4)
+    // chronyd -Q is content with three samples.
+    expect(count(appliance, 'nts')).toBeGreaterThanOrEqual(3)
     expect(count(appliance, 'ke')).toBe(0)
   })
 })
