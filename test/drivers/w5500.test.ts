@@ -153,7 +153,7 @@ describe('UDP', () => {
     bench.runFor(6.5 * MS)
     bench.log = []
     bench.runFor(400 * US)
-    expect(lan.sent.length).toBe(16)
+    expect(lan.sent.length).toBe(17)
     expect(bench.log.length).toBeLessThanOrEqual(12)
   })
 
