@@ -14,6 +14,7 @@ export async function setUp() {
   checkNode()
   installPackages()
   await buildFirmware()
+  await buildCpu()
   await buildCommand()
 }
 
@@ -59,6 +60,24 @@ export async function buildFirmware() {
   })
 }
 
+/** Compiles sim/cpu/rv32/ to build/rv32.wasm, the simulated processor core, when a source changed. */
+export async function buildCpu() {
+  const sources = [...list('sim/cpu/rv32'), 'sim/cpu/layout.ts', 'package-lock.json']
+  await whenStale('processor core', sources, ['build/rv32.wasm'], async () => {
+    const { default: asc } = await import('assemblyscript/asc')
+    const options = ['--runtime', 'stub', '--use', 'abort=', '--noAssert', '--importMemory']
+    const levels = ['--optimizeLevel', '3', '--shrinkLevel', '0', '--converge']
+    const { error, stderr } = await asc.main([
+      'sim/cpu/rv32/rv32.entry.ts',
+      // Without a configuration of its own asc would read asconfig.json and compile the firmware's entry too.
+      ...['--config', 'sim/cpu/rv32/asconfig.json', '--baseDir', ROOT, '--outFile', 'build/rv32.wasm'],
+      ...options,
+      ...levels,
+    ])
+    if (error) fail(`the processor core does not compile:\n${stderr.toString()}`)
+  })
+}
+
 /** Bundles src/ to build/noonmark.mjs when a source changed. */
 export async function buildCommand() {
   const sources = [...list('src'), ...list('sim'), ...list('hal'), ...list('boards'), 'package-lock.json']
@@ -81,7 +100,7 @@ export async function buildCommand() {
 
 /** Runs `make` unless the stamp beside the build says that `outputs` were made from these very `sources`. */
 async function whenStale(name, sources, outputs, make) {
-  const stamp = join(ROOT, 'build', `.${name}-sources`)
+  const stamp = join(ROOT, 'build', `.${name.replaceAll(' ', '-')}-sources`)
   const hash = createHash('sha256')
   for (const file of sources.sort()) hash.update(`${file}\0`).update(readFileSync(join(ROOT, file)))
   const digest = hash.digest('hex')
@@ -96,6 +115,7 @@ async function whenStale(name, sources, outputs, make) {
 
 /** The TypeScript and JSON files under a folder, as paths from the project's root. */
 function list(folder) {
+  if (!existsSync(join(ROOT, folder))) return []
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(ts|json)$/.test(name))
     .map((name) => join(folder, name))
