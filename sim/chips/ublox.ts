@@ -209,6 +209,11 @@ export class UbloxReceiver {
     return at
   }
 
+  /** When the latest pulse falls; in the past once it has fallen. */
+  pulseEnds(): f64 {
+    return this.highUntil
+  }
+
   /** Level of the TIMEPULSE pin. */
   pulseLevel(now: f64): i32 {
     return now >= this.highSince && now < this.highUntil ? 1 : 0

@@ -105,7 +105,7 @@ export class Crystal {
   }
 
   /** Exact count of 40 MHz cycles since nanos 0, with its fraction. */
-  private cycles(nanos: number): number {
+  cycles(nanos: number): number {
     const second = Math.floor(nanos / 1e9)
     const rest = nanos - second * 1e9
     const from = this.phaseAt(second)
