@@ -1,0 +1,80 @@
+// What stopped the machine: written to RTC fast memory, which every reset but power-on leaves alone, and printed at the
+// next start.
+
+#include "machine.h"
+#include "registers.h"
+#include "text.h"
+
+#define SW_SYS_RST BIT(31)
+#define MAGIC 0x4E4D4352u /* "NMCR" */
+
+struct crash {
+  uint32_t magic;
+  uint32_t kind;
+  /** mcause, the wasm trap's number or the reset's reason. */
+  uint32_t code;
+  uint32_t pc;
+  /** mtval: the address or instruction at fault. */
+  uint32_t address;
+  uint32_t sp;
+  uint32_t ticks_low, ticks_high;
+  /** Stops since power-on. */
+  uint32_t count;
+  uint32_t check;
+};
+
+#define CRASH ((volatile struct crash *)0x50000000)
+
+uint8_t crash_stack[512] __attribute__((aligned(16), section(".bss.crash_stack")));
+__asm__(".globl crash_stack_top\n.set crash_stack_top, crash_stack + 512");
+
+static inline __attribute__((always_inline)) uint32_t check(const volatile struct crash *record) {
+  const volatile uint32_t *words = (const volatile uint32_t *)record;
+  uint32_t sum = 0;
+  for (unsigned i = 0; i < sizeof *record / 4 - 1; i++) sum = (sum << 5 | sum >> 27) ^ words[i];
+  return sum;
+}
+
+static inline __attribute__((always_inline)) bool is_valid(void) { return CRASH->magic == MAGIC && CRASH->check == check(CRASH); }
+
+/** In RAM, with what it calls: the flash may be busy. */
+IN_RAM void crash_stop(enum crash_kind kind, uint32_t code, uint32_t pc, uint32_t address, uint32_t sp) {
+  __asm__ volatile("csrci mstatus, 8");
+  EXTMEM_ICACHE_CTRL |= BIT(0);
+  const uint32_t count = is_valid() ? CRASH->count + 1 : 1;
+  const uint64_t now = systimer_ticks();
+  CRASH->magic = MAGIC;
+  CRASH->kind = kind;
+  CRASH->code = code;
+  CRASH->pc = pc;
+  CRASH->address = address;
+  CRASH->sp = sp;
+  CRASH->ticks_low = (uint32_t)now;
+  CRASH->ticks_high = (uint32_t)(now >> 32);
+  CRASH->count = count;
+  CRASH->check = check(CRASH);
+  RTC_CNTL_OPTIONS0 |= SW_SYS_RST;
+  for (;;) {
+  }
+}
+
+void crash_report(void) {
+  text_say("board esp32c3 reset=");
+  text_hex(RTC_CNTL_RESET_STATE & 0x3F);
+  if (is_valid() && CRASH->kind != CRASH_NONE) {
+    static const char *const kinds[] = {"none", "trap", "wasm", "reset"};
+    text_say(" last=");
+    text_say(kinds[CRASH->kind & 3]);
+    text_say(" code=");
+    text_hex(CRASH->code);
+    text_say(" pc=");
+    text_hex(CRASH->pc);
+    text_say(" address=");
+    text_hex(CRASH->address);
+    text_say(" count=");
+    text_hex(CRASH->count);
+    CRASH->kind = CRASH_NONE;
+    CRASH->check = check(CRASH);
+  }
+  text_say("\n");
+}

@@ -1,0 +1,42 @@
+// The few functions behind wasm-rt.h, and the module's one instance.
+
+#include "runtime.h"
+
+#include "machine.h"
+
+/** Module, globals and linear memory: all of the firmware's state. */
+Z_noonmark_instance_t noonmark;
+
+void runtime_start(void) {
+  Z_noonmark_init_module();
+  Z_noonmark_instantiate(&noonmark, NULL);
+}
+
+void runtime_boot(void) { Z_noonmarkZ_boot(&noonmark); }
+
+uint64_t runtime_poll(void) { return Z_noonmarkZ_poll(&noonmark); }
+
+/** `length` bytes of linear memory at `address`; traps when they are not all inside. */
+uint8_t *runtime_span(uint32_t address, uint32_t length) {
+  if (UNLIKELY(length > WASM_RT_MEMORY_SIZE || address > WASM_RT_MEMORY_SIZE - length)) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  return noonmark.w2c_memory.data + address;
+}
+
+bool wasm_rt_is_initialized(void) { return true; }
+
+void wasm_rt_trap(wasm_rt_trap_t trap) {
+  crash_stop(CRASH_WASM, trap, (uint32_t)(uintptr_t)__builtin_return_address(0), 0, (uint32_t)(uintptr_t)__builtin_frame_address(0));
+}
+
+/** Only compared for equality by call_indirect, of which the firmware has none. */
+uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...) { return params << 16 | results; }
+
+/** The memory is static and zero; the module's own size must be the one it was compiled for. */
+void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t pages, uint32_t max_pages) {
+  if (pages * 65536 != WASM_RT_MEMORY_SIZE) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  memory->pages = pages;
+  memory->max_pages = max_pages;
+  memory->size = WASM_RT_MEMORY_SIZE;
+}
+
+void wasm_rt_free_memory(wasm_rt_memory_t *memory) { (void)memory; }

@@ -1,0 +1,17 @@
+// The compiled firmware as seen by the machine.
+
+#ifndef NOONMARK_RUNTIME_H
+#define NOONMARK_RUNTIME_H
+
+#include "noonmark.h"
+
+extern Z_noonmark_instance_t noonmark;
+
+/** Puts globals and linear memory into their initial state. */
+void runtime_start(void);
+void runtime_boot(void);
+/** Returns the tick at which the firmware wants to run again. */
+uint64_t runtime_poll(void);
+uint8_t *runtime_span(uint32_t address, uint32_t length);
+
+#endif
