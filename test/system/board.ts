@@ -140,9 +140,17 @@ function openCookies(session: Session, request: Uint8Array, data: Uint8Array): U
   return (decodeFields(text, 0) ?? []).map(({ body }) => Uint8Array.from(body))
 }
 
-/** The error that a client sees is half of each; it must lie within the root dispersion. */
+/** The error of the offset that a client computes: half of each. */
 export function offsetError({ t2, t3 }: Reply): number {
   return (t2 + t3) / 2
+}
+
+/**
+ * What the client knows of that error: the root dispersion, and half of what the wrong timestamps add to its delay (when T3
+ * is early by an ARP exchange).
+ */
+export function uncertainty({ t2, t3, dispersion }: Reply): number {
+  return dispersion + Math.max(0, t2 - t3) / 2
 }
 
 /** All counters of the console, by name. */
