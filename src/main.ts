@@ -47,6 +47,21 @@ program
     process.exitCode = await bench(options)
   })
 
+const sim = program.command('sim').description('run the simulated ESP32-C3 and its processor core')
+
+sim
+  .command('elf')
+  .description('run a bare RV32IMC program until it stores to its symbol `tohost`: status 0 for the value 1')
+  .argument('<file>', 'ELF executable; memory is where its segments are')
+  .option('--limit <n>', 'instructions at most', integer, 1_000_000_000)
+  .option('--memory <start:size...>', 'more memory, such as a stack: 0x80010000:0x4000', memories, [])
+  .option('--misaligned', 'let misaligned loads and stores work instead of trapping', false)
+  .option('--stats', 'tell how many instructions ran, and how fast', false)
+  .action(async (file, options) => {
+    const { simElf } = await import('./sim_elf')
+    process.exitCode = simElf(file, options)
+  })
+
 await program.parseAsync()
 
 function integer(text: string): number {
@@ -62,4 +77,10 @@ function port(text: string): number {
   const value = integer(text)
   if (value < 1 || value > 65535) throw new InvalidArgumentError('a port is a number from 1 to 65535.')
   return value
+}
+
+function memories(text: string, before: { address: number; size: number }[]): { address: number; size: number }[] {
+  const [, address, size] = /^(0x[0-9a-f]{1,8}|\d{1,10}):(0x[0-9a-f]{1,8}|\d{1,10})$/i.exec(text) ?? []
+  if (!address || !size) throw new InvalidArgumentError('start:size is needed, such as 0x80010000:0x4000.')
+  return [...before, { address: Number(address), size: Number(size) }]
 }

@@ -20,6 +20,7 @@ import {
   HOOKS,
   HOOKS_MAX,
   INTERRUPTS,
+  Mark,
   MPCER,
   MPCMR,
   OPTIONS,
@@ -63,6 +64,8 @@ export interface CpuHost {
   csrWrite?(csr: number, value: number): void
   /** Called before the instruction at a hooked address; true stops the run there. */
   hook?(pc: number): boolean
+  /** Called after a store to a watched address. */
+  watched?(address: number, size: number): void
 }
 
 export interface CpuOptions {
@@ -114,6 +117,7 @@ export class Cpu {
       csr_read: (csr: number) => host.csrRead?.(csr) ?? 0,
       csr_write: (csr: number, value: number) => host.csrWrite?.(csr, value >>> 0),
       hook: (pc: number) => (host.hook?.(pc >>> 0) ? 1 : 0),
+      watched: (address: number, size: number) => host.watched?.(address >>> 0, size),
     }
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm as BufferSource), {
       env: { memory: this.#memory },
@@ -295,6 +299,12 @@ export class Cpu {
     for (const [i, address] of sorted.entries()) this.#put(HOOKS + 4 * i, address)
     this.#put(HOOK_COUNT, sorted.length)
     this.flush()
+  }
+
+  /** Lets `host.watched` know of stores to the mapped half-word at `address`. Without any watches they cost nothing. */
+  watch(address: number): void {
+    const [place] = this.#resolve(address, 1)
+    this.#bytes[place >>> 1]! |= Mark.Watched
   }
 
   /** Forgets decoded instructions. Needed after code was changed by anyone but the guest's stores and `write`. */

@@ -10,7 +10,7 @@
 //               a guest address to get its address here; 0 where nothing is mapped
 //     0x800000  decoded blocks (16-byte header, then 8 bytes an operation)
 //    0x1000000  side records, 16 bytes an operation: read only off the fast path
-//    0x2000000  a byte for every half-word of the arena: 1 where it was decoded as code (address >>> 1)
+//    0x2000000  marks: a byte for every half-word of the arena (address >>> 1), bits of `Mark`
 //    0x4000000  arena: the guest's memories, placed by the host
 
 export const REGISTERS: u32 = 0x400
@@ -103,6 +103,14 @@ export const enum Attention {
   Fault = 4,
   /** Decoded blocks were thrown away: leave the one in progress. */
   Flushed = 8,
+}
+
+/** What a store to a half-word must not do on the fast path. */
+export const enum Mark {
+  /** It was decoded as code. */
+  Code = 1,
+  /** The host wants to know. */
+  Watched = 2,
 }
 
 export const enum Option {

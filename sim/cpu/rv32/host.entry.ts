@@ -13,3 +13,6 @@ export declare function csr_write(csr: u32, value: u32): void
 
 /** Called before the instruction at a hooked program counter; nonzero stops the run there. */
 export declare function hook(pc: u32): u32
+
+/** Called after a store to a watched place. */
+export declare function watched(address: u32, size: u32): void

@@ -1,9 +1,10 @@
-// Loads and stores off the fast path: devices, misaligned addresses, stores into decoded code.
+// Loads and stores off the fast path: devices, misaligned addresses, stores into decoded code or watched places.
 
 import {
   ATTENTION,
   Attention,
   Cause,
+  Mark,
   OPTIONS,
   Op,
   Option,
@@ -13,7 +14,7 @@ import {
   WRITE_TABLE,
 } from '../layout'
 import { flush } from './decode.entry'
-import { mmio_read, mmio_write } from './host.entry'
+import { mmio_read, mmio_write, watched } from './host.entry'
 import { leaveAfter, leaveByException, settleBefore } from './trap.entry'
 
 /** Completes the load `ip` from `address`. 0: go on with the next operation; 1: PC and BUDGET say where to go on. */
@@ -84,5 +85,7 @@ function write(address: u32, value: u32, size: u32): void {
   if (size === 4) store<u32>(place, value)
   else if (size === 2) store<u16>(place, <u16>value)
   else store<u8>(place, <u8>value)
-  if (load<u8>(place >>> 1) || (size === 4 && load<u8>((place >>> 1) + 1))) flush()
+  const marks: u32 = load<u8>(place >>> 1) | (size === 4 ? load<u8>((place >>> 1) + 1) : 0)
+  if (marks & Mark.Code) flush()
+  if (marks & Mark.Watched) watched(address, size)
 }
