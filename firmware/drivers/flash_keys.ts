@@ -5,4 +5,6 @@ export const enum FlashKey {
   Keyring = 1,
   /** tls/identity.ts: the certificate authority and the server's certificate, with their keys. */
   Identity = 2,
+  /** The same once more: a cell that fails must not cost every client its trust. */
+  IdentityCopy = 3,
 }

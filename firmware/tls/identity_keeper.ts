@@ -8,7 +8,7 @@
 
 import { storeU24be } from '../bytes/endian'
 import { FlashKey } from '../drivers/flash_keys'
-import { logRead, logWrite } from '../drivers/flash_log'
+import { logLength, logRead, logWrite } from '../drivers/flash_log'
 import { CERTIFICATES_MAX } from './connection'
 import { TlsCredentials } from './credentials'
 import {
@@ -52,6 +52,7 @@ let blobLength: u32 = 0
 let working: bool = false
 let ready: bool = false
 let unsaved: bool = false
+let copyUnsaved: bool = false
 let current: u32 = 0
 let status: IdentityStatus = IdentityStatus.Ok
 let outcome: IdentityOutcome = IdentityOutcome.Working
@@ -63,13 +64,14 @@ export function identityKeeperLoad(deviceNames: usize, deviceNamesLength: u32, i
   names = deviceNames
   namesLength = deviceNamesLength
   address = ip4
-  const length = logRead(FlashKey.Identity, BLOB, <u32>IDENTITY_SIZE)
-  blobLength = length > 0 && <u32>length <= <u32>IDENTITY_SIZE ? length : 0
+  let length = logRead(FlashKey.Identity, BLOB, <u32>IDENTITY_SIZE)
+  if (length <= 0) length = logRead(FlashKey.IdentityCopy, BLOB, <u32>IDENTITY_SIZE)
+  blobLength = length > 0 ? length : 0
 }
 
 /** Looks whether there is something to do at `nowSeconds`, the POSIX second of a trusted clock. */
 export function identityKeeperPoll(nowSeconds: i64): void {
-  if (unsaved) save()
+  if (unsaved || copyUnsaved) save()
   if (working || (checkedAt !== 0 && nowSeconds >= checkedAt && nowSeconds < checkedAt + CHECK_INTERVAL)) return
   checkedAt = nowSeconds
   if (ready && !renewalIsDue(nowSeconds)) return
@@ -119,21 +121,27 @@ function renewalIsDue(nowSeconds: i64): bool {
 
 /** Takes the machine's result; what is new is stored before it is used. */
 function take(): void {
-  if (outcome !== IdentityOutcome.Kept) {
+  const kept = outcome === IdentityOutcome.Kept
+  if (!kept) {
     const made = identityBlob(STATE)
     memory.copy(BLOB, made, identityBlobLength(made))
     blobLength = identityBlobLength(BLOB)
-    unsaved = true
   }
-  if (unsaved) save()
-  else use()
+  // One of the two that are stored may not have survived.
+  unsaved = !kept || logLength(FlashKey.Identity) < 0
+  copyUnsaved = !kept || logLength(FlashKey.IdentityCopy) < 0
+  if (kept) use()
+  else save()
 }
 
-/** Tried again once a second: the log may first have to make room. */
+/** One write at a time, tried again once a second: the log may first have to make room. */
 function save(): void {
-  if (!logWrite(FlashKey.Identity, BLOB, blobLength)) return
-  unsaved = false
-  use()
+  if (!unsaved) {
+    if (logWrite(FlashKey.IdentityCopy, BLOB, blobLength)) copyUnsaved = false
+  } else if (logWrite(FlashKey.Identity, BLOB, blobLength)) {
+    unsaved = false
+    if (outcome !== IdentityOutcome.Kept) use()
+  }
 }
 
 function use(): void {

@@ -209,7 +209,8 @@ describe('the flash', () => {
       if (authority === ca) kept++
       expect((await board.keyExchange({ ca: authority })).cookies).toHaveLength(8)
     }
-    console.log(`${kept} of 40 boards kept their authority over a flipped bit`)
+    // It is stored twice; only a flip in the head of their sector would cost both.
+    expect(kept).toBeGreaterThanOrEqual(39)
   })
 
   it('with cells that cannot be written: the log goes round them', () => {
