@@ -321,7 +321,9 @@ export class W5500 {
       this.fault(Fault.Frame, -1)
       return 0xff
     }
-    if (this.spiByteNanos > 0) this.advance(this.selectedAt + (this.frameIndex as f64) * this.spiByteNanos)
+    // A byte is read as it stands when its first bit leaves, and written when its last one has come.
+    const written = this.frameIndex >= 3 && (this.control & 4) !== 0 ? 1 : 0
+    if (this.spiByteNanos > 0) this.advance(this.selectedAt + ((this.frameIndex + written) as f64) * this.spiByteNanos)
     const index = this.frameIndex++
     this.counters[Counter.SpiBytes]++
     if (index === 0) this.address = (mosi as i32) << 8
