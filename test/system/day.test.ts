@@ -53,9 +53,10 @@ describe('over 25 hours', () => {
     console.log(describeStatistics('offset', offsets))
     const late = t2.filter((error) => error > 1000).length
     console.log(`${replies.length - direct.length} replies waited for an ARP, ${late} arrivals were seen late`)
-    expect(Math.abs(statistics(offsets).mean)).toBeLessThan(500)
-    expect(statistics(offsets).deviation).toBeLessThan(2000)
-    expect(statistics(offsets).worst).toBeLessThan(40_000)
+    expect(Math.abs(statistics(offsets).mean)).toBeLessThan(150)
+    expect(statistics(offsets).deviation).toBeLessThan(500)
+    expect(statistics(offsets).worst).toBeLessThan(5000)
+    expect(statistics(t3).worst).toBeLessThan(1000)
     expect(Math.abs(statistics(t2).median)).toBeLessThan(200)
     expect(statistics(t2).min).toBeGreaterThan(-1500)
     expect(keyOf(siv.cookies.at(-1)!)).not.toBe(keyOf(first))

@@ -127,6 +127,8 @@ describe('many at once', () => {
     const board = readyBoard()
     const ca = board.authority()
     askPlain(board)
+    // The flash takes the new certificate's copy: that is one poll of some milliseconds.
+    board.advance(3 * SECOND)
     const from = board.now
     const requests = 1500
     const arrivals = new Map<bigint, number>()

@@ -43,11 +43,12 @@ function expectTrue(what: string, replies: readonly Reply[]): void {
   const t3 = replies.map((reply) => reply.t3)
   console.log(describeStatistics(`${what}, T2`, t2))
   console.log(describeStatistics(`${what}, T3`, t3))
-  for (const errors of [t2, t3]) {
-    const { mean, worst } = statistics(errors)
-    expect(Math.abs(mean)).toBeLessThan(600)
-    expect(worst).toBeLessThan(8000)
-  }
+  // One capture in a hundred is late by up to 6 us: another interrupt was being served.
+  expect(Math.abs(statistics(t2).mean)).toBeLessThan(250)
+  expect(Math.abs(statistics(t2).median)).toBeLessThan(150)
+  expect(statistics(t2).worst).toBeLessThan(8000)
+  expect(Math.abs(statistics(t3).mean)).toBeLessThan(150)
+  expect(statistics(t3).worst).toBeLessThan(1000)
   expect(sure.length / replies.length).toBeGreaterThan(0.97)
   expectHonest(replies)
 }
