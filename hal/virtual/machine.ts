@@ -12,7 +12,7 @@
 // So does `reset()`, and so does the watchdog when nobody has fed it for `WATCHDOG_NANOS`.
 
 import { randomFillSync } from 'node:crypto'
-import { DS3231_STATE_SIZE, Ds3231, Ds3231Host } from '../../sim/chips/ds3231'
+import type { Ds3231 } from '../../sim/chips/ds3231'
 import { NorFlash, NorFlashHost } from '../../sim/chips/nor_flash'
 import { RealClock, type SimClock, VirtualClock } from '../../sim/clock/clock'
 import { Random } from '../../sim/world/random'
@@ -22,6 +22,7 @@ import { Capture, type CaptureOptions, INTERRUPT } from './capture'
 import { ConsolePort } from './console'
 import type { EthernetDevice, EthernetWires, ReceiverDevice, ReceiverWires } from './devices'
 import { type Hal, imports } from './imports'
+import { makeRtc, type SavedRtc, saveRtc } from './rtc'
 import { Uart } from './uart'
 
 export interface MachineOptions {
@@ -71,12 +72,7 @@ export interface Costs {
 /** An ESP32-C3 at 160 MHz, I2C at 400 kHz. */
 export const ESP32C3: Costs = { wake: 4000, ticks: 400, call: 500, spiSetup: 2500, i2cByte: 22_500 }
 
-/** A DS3231's state with the true UTC at which it was saved (POSIX seconds, fractional part in nanos). */
-export interface SavedRtc {
-  state: Uint8Array
-  seconds: number
-  nanos: number
-}
+export type { SavedRtc } from './rtc'
 
 export interface Trap {
   nanos: number
@@ -270,11 +266,7 @@ export class VirtualMachine implements Hal {
 
   /** The RTC as it is now, for a later world. */
   saveRtc(): SavedRtc {
-    const now = this.clock.now()
-    const state = new Uint8Array(DS3231_STATE_SIZE)
-    this.rtc.save(state, now)
-    const utc = this.world.utc(now)
-    return { state, seconds: utc.seconds, nanos: utc.nanos }
+    return saveRtc(this.rtc, this.world, this.clock.now())
   }
 
   /** The reset button: the module starts anew, all parts keep their state. */
@@ -472,24 +464,13 @@ export class VirtualMachine implements Hal {
   }
 
   private makeRtc(): Ds3231 {
-    const machine = this
-    class Host extends Ds3231Host {
-      sqw(level: number, now: number): void {
-        machine.sqw(level, now)
-      }
-      temperature(now: number): number {
-        return machine.world.crystal.degreesAt(Math.max(0, now))
-      }
-    }
-    const { rtc, rtcPpm } = this.options
-    const drawn = 4 * new Random(this.world.seed, 'rtc').uniform() - 2
-    const chip = new Ds3231(new Host(), rtcPpm ?? drawn)
-    // What is not a state of this model is a battery that was taken out.
-    if (rtc?.state.length === DS3231_STATE_SIZE) {
-      chip.restore(rtc.state, (rtc.seconds - this.world.unixOrigin) * 1e9 + rtc.nanos)
-      chip.powerOn(this.clock.now())
-    }
-    return chip
+    return makeRtc({
+      world: this.world,
+      now: this.clock.now(),
+      saved: this.options.rtc,
+      ppm: this.options.rtcPpm,
+      sqw: (level, nanos) => this.sqw(level, nanos),
+    })
   }
 
   private receiverWires(): ReceiverWires {
