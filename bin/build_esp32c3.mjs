@@ -57,19 +57,16 @@ export async function buildImage(options = {}) {
   const wasm = resolve(options.wasm ?? join(ROOT, 'build/noonmark.wasm'))
   const out = resolve(options.out ?? join(ROOT, 'build/esp32c3'))
   const tools = findTools()
-  mkdirSync(out, { recursive: true })
-  const put = (name, text) => writeFileSync(join(out, name), text)
-
   const memorySize = generateC(tools, wasm, out)
-  put('board.h', boardHeader(board))
+  writeFileSync(join(out, 'board.h'), boardHeader(board))
   await compileAll(tools, out, memorySize)
   link(tools, out, board)
   checkHeader(join(out, 'noonmark.bin'))
   return measure(tools, out, board, memorySize)
 }
 
-/** gcc, binutils and wasm2c, with the include path and libraries of picolibc. */
-function findTools() {
+/** gcc, binutils and wasm2c, with the include path and libraries of picolibc. Throws when they are not to be had. */
+export function findTools() {
   for (const attempt of [0, 1]) {
     for (const root of ['/', DEBIAN_ROOT]) {
       const gcc = join(root, `usr/bin/${PREFIX}gcc`)
@@ -119,15 +116,17 @@ function toolsAt(root, gcc, libc, wasm2c) {
   }
 }
 
-/** noonmark.c and noonmark.h in `out`. */
-function generateC(tools, wasm, out) {
+/** noonmark.c and noonmark.h in `out`; returns the size of the module's memory in bytes. */
+export function generateC(tools, wasm, out) {
+  mkdirSync(out, { recursive: true })
   copyFileSync(wasm, join(out, 'noonmark.wasm'))
   tools.run(tools.wasm2c, ['noonmark.wasm', '-o', 'noonmark.c'], { cwd: out })
   const memorySize = memoryPages(readFileSync(wasm)) * WASM_PAGE
   const wat = wasm.replace(/\.wasm$/, '.wat')
   const names = existsSync(wat) ? functionNames(readFileSync(wat, 'utf8')) : new Map()
   const raw = readFileSync(join(out, 'noonmark.c'), 'utf8')
-  writeFileSync(join(out, 'noonmark.c'), rename(placeHot(constantBounds(raw), names), names))
+  const aligned = markUnaligned(constantBounds(raw), disassembly(tools, out))
+  writeFileSync(join(out, 'noonmark.c'), rename(placeHot(aligned, names), names))
   return memorySize
 }
 
@@ -139,6 +138,61 @@ function constantBounds(text) {
     throw new Error("wasm2c's bounds check is not the one that this build knows (WABT 1.0.32 as Debian 12 has it)")
   }
   return parts.join('if (UNLIKELY(offset + (uint64_t)len > WASM_RT_MEMORY_SIZE))')
+}
+
+/** The loads and stores of each function in the order of its code, with the logarithm of the alignment that they promise. */
+function disassembly(tools, out) {
+  const text = tools.run(join(tools.wasm2c, '../wasm-objdump'), ['-d', 'noonmark.wasm'], { cwd: out })
+  const functions = []
+  for (const line of text.split('\n')) {
+    if (/^[0-9a-f]+ func\[/.test(line)) functions.push([])
+    const access = /\| +([if]\d\d)\.((?:load|store)\w*) (\d) /.exec(line)
+    if (access) functions.at(-1).push({ name: `${access[1]}_${access[2]}`, align: Number(access[3]) })
+  }
+  return functions
+}
+
+/** Bytes of a load or store, as a logarithm. */
+function naturalAlign(name) {
+  const bits = /(?:load|store)(\d+)/.exec(name)?.[1] ?? name.slice(1, 3)
+  return Math.log2(Number(bits) / 8)
+}
+
+/**
+ * wasm2c drops the alignment that the module promises. Copies of a few bytes, which the AssemblyScript compiler turns into loads
+ * and stores, promise none: those get helpers of their own, `i64_load_unaligned`. The others are one instruction.
+ */
+function markUnaligned(text, functions) {
+  const used = new Set()
+  let index = -1
+  let accesses = []
+  const lines = text.split('\n').map((line) => {
+    if (/^static \S+ w2c_\w+\(Z_noonmark_instance_t\* instance/.test(line)) {
+      if (accesses.length > 0)
+        throw new Error(`function ${index} of wasm2c's C has fewer loads and stores than the module's`)
+      accesses = functions[++index]
+    }
+    return line.replace(/\b([if]\d\d_(?:load|store)\w*)\(&instance->w2c_memory/g, (call, name) => {
+      const access = accesses.shift()
+      if (access?.name !== name)
+        throw new Error(`function ${index} of wasm2c's C is not the module's: ${name}, ${access?.name}`)
+      if (access.align >= naturalAlign(name)) return call
+      used.add(name)
+      return call.replace(name, `${name}_unaligned`)
+    })
+  })
+  if (index + 1 !== functions.length) throw new Error("wasm2c's C has another number of functions than the module")
+  return lines
+    .join('\n')
+    .replace(/((?:^DEFINE_(?:LOAD|STORE)\(.*\)\n)+)/m, (helpers) => helpers + unalignedHelpers(helpers, used))
+}
+
+function unalignedHelpers(helpers, used) {
+  const copies = helpers
+    .split('\n')
+    .filter((line) => used.has(/\((\w+),/.exec(line)?.[1] ?? ''))
+    .map((line) => line.replace(/\((\w+),/, '($1_unaligned,'))
+  return ['#undef wasm_rt_memcpy', '#define wasm_rt_memcpy __builtin_memcpy', ...copies, ''].join('\n')
 }
 
 /** Index of each defined function -> its name in the text format, `firmware/ntp/server/ntpServe`. */
@@ -176,10 +230,13 @@ function placeHot(text, names) {
   for (const [index, name] of names) {
     if (prefixes.some((prefix) => name.startsWith(prefix))) hot.add(`w2c_f${index}`)
   }
-  // The prototypes come first, one a line.
-  return text.replace(/^static \S+ (w2c_\w+)\(Z_noonmark_instance_t\*.*\);$/gm, (line, symbol) =>
-    hot.has(symbol) ? `__attribute__((section(".iram.${symbol}"))) ${line}` : line,
-  )
+  // The prototypes come first, one a line; poll() gets its from this one.
+  const poll = 'u64 Z_noonmarkZ_poll(Z_noonmark_instance_t* instance) {'
+  return text
+    .replace(/^static \S+ (w2c_\w+)(?=\(Z_noonmark_instance_t\*[,)])/gm, (line, symbol) =>
+      hot.has(symbol) ? `HOT(${symbol}) ${line}` : line,
+    )
+    .replace(poll, `HOT(poll) ${poll}`)
 }
 
 /** Size of the module's memory in pages: LEB128 after its section's header (id 5) and flags. */

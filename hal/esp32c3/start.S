@@ -70,40 +70,19 @@ vectors:
     .endr
     .option pop
 
-# What a called C function may destroy.
+# What a called C function may destroy; a0 is saved before. The frame has 80 bytes.
+    .macro EACH op
+    .set    offset, 4
+    .irp    register, ra, t0, t1, t2, t3, t4, t5, t6, a1, a2, a3, a4, a5, a6, a7
+    \op     \register, offset(sp)
+    .set    offset, offset + 4
+    .endr
+    .endm
     .macro SAVE
-    sw      ra, 4(sp)
-    sw      t0, 8(sp)
-    sw      t1, 12(sp)
-    sw      t2, 16(sp)
-    sw      t3, 20(sp)
-    sw      t4, 24(sp)
-    sw      t5, 28(sp)
-    sw      t6, 32(sp)
-    sw      a1, 36(sp)
-    sw      a2, 40(sp)
-    sw      a3, 44(sp)
-    sw      a4, 48(sp)
-    sw      a5, 52(sp)
-    sw      a6, 56(sp)
-    sw      a7, 60(sp)
+    EACH    sw
     .endm
     .macro RESTORE
-    lw      ra, 4(sp)
-    lw      t0, 8(sp)
-    lw      t1, 12(sp)
-    lw      t2, 16(sp)
-    lw      t3, 20(sp)
-    lw      t4, 24(sp)
-    lw      t5, 28(sp)
-    lw      t6, 32(sp)
-    lw      a1, 36(sp)
-    lw      a2, 40(sp)
-    lw      a3, 44(sp)
-    lw      a4, 48(sp)
-    lw      a5, 52(sp)
-    lw      a6, 56(sp)
-    lw      a7, 60(sp)
+    EACH    lw
     lw      a0, 0(sp)
     addi    sp, sp, 80
     .endm

@@ -21,8 +21,22 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define WASM_RT_MEMCHECK_SIGNAL_HANDLER 0
 #define WASM_RT_USE_STACK_DEPTH_COUNT 0
-#define wasm_rt_memcpy(to, from, size) \
+#define WASM_RT_COPY(to, from, size) \
   __builtin_memcpy(__builtin_assume_aligned(to, size), __builtin_assume_aligned(from, size), size)
+#ifdef WASM_RT_CHECK_ALIGNMENT // on the host, where a misaligned access would go unnoticed
+#define wasm_rt_memcpy(to, from, size)                                        \
+  (((uintptr_t)(to) | (uintptr_t)(from)) % (size) != 0 ? wasm_rt_trap(WASM_RT_TRAP_MISALIGNED) \
+                                                       : (void)WASM_RT_COPY(to, from, size))
+#else
+#define wasm_rt_memcpy WASM_RT_COPY
+#endif
+
+/** The build marks with this what hot.txt names: code that runs from RAM. */
+#ifdef __riscv
+#define HOT(name) __attribute__((section(".iram." #name)))
+#else
+#define HOT(name)
+#endif
 
 typedef enum {
   WASM_RT_TRAP_NONE,
@@ -34,6 +48,7 @@ typedef enum {
   WASM_RT_TRAP_CALL_INDIRECT,
   WASM_RT_TRAP_UNCAUGHT_EXCEPTION,
   WASM_RT_TRAP_EXHAUSTION,
+  WASM_RT_TRAP_MISALIGNED,
 } wasm_rt_trap_t;
 
 typedef enum { WASM_RT_I32, WASM_RT_I64, WASM_RT_F32, WASM_RT_F64, WASM_RT_FUNCREF, WASM_RT_EXTERNREF } wasm_rt_type_t;
