@@ -14,7 +14,9 @@
 #define RX_TOUT_EN BIT(21)
 #define RXFIFO_FULL_THRHD 64u
 #define RX_TOUT_BITS 20u
-#define CLOCK_XTAL (3u << 20 | BIT(22) | BIT(24) | BIT(25)) /* SCLK_SEL, SCLK_EN, TX_SCLK_EN, RX_SCLK_EN; DIV_NUM 0 */
+/** The crystal divided by 4: CLKDIV's 12 bits then reach down to 2442 baud. */
+#define CLOCK_DIVIDER 4u
+#define CLOCK_XTAL (3u << 20 | BIT(22) | BIT(24) | BIT(25) | (CLOCK_DIVIDER - 1) << 12) /* SCLK_SEL, SCLK_EN, TX_, RX_SCLK_EN, DIV_NUM */
 #define RST_CORE BIT(23)
 #define REG_UPDATE BIT(31)
 #define FIFO_SIZE 128u
@@ -45,8 +47,8 @@ void uart_start(void) {
 }
 
 void uart_configure(uint32_t baud) {
-  if (baud < 300) return;
-  const uint32_t sixteenths = (uint32_t)(((uint64_t)BOARD_CRYSTAL_HZ << 4) / baud);
+  if (baud < 4800) return;
+  const uint32_t sixteenths = (uint32_t)(((uint64_t)(BOARD_CRYSTAL_HZ / CLOCK_DIVIDER) << 4) / baud);
   UART1_CLKDIV = sixteenths >> 4 | (sixteenths & 15) << 20;
   update();
 }
