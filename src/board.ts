@@ -2,10 +2,14 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import type { BoardSettings } from '../hal/virtual/board'
 
 /** build/noonmark.wasm, beside the bundled command. */
 export function firmware(): Uint8Array {
+  // All of the module is compiled for speed before it runs: the first reply must not be later than its T3 says.
+  setFlagsFromString('--no-liftoff')
+  setFlagsFromString('--no-wasm-lazy-compilation')
   return readFileSync(fileURLToPath(new URL('./noonmark.wasm', import.meta.url)))
 }
 

@@ -3,7 +3,6 @@
 // On stdout: one `ready` line for programs, the line to paste, then a status line a minute. Everything else is on stderr.
 
 import { isIPv4 } from 'node:net'
-import { setFlagsFromString } from 'node:v8'
 import { w5500 } from '../hal/virtual/ethernet'
 import { VirtualMachine } from '../hal/virtual/machine'
 import { ublox } from '../hal/virtual/receiver'
@@ -32,10 +31,6 @@ const HOT_FIX = 1
 const TRIALS = 50
 
 const MINUTE = 60_000
-
-// All of the module is compiled for speed before it runs: the first reply must not be later than its T3 says.
-setFlagsFromString('--no-liftoff')
-setFlagsFromString('--no-wasm-lazy-compilation')
 
 /** Runs until Ctrl-C; resolves to the exit status. */
 export async function up(options: UpOptions): Promise<number> {
