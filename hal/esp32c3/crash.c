@@ -3,7 +3,6 @@
 
 #include "machine.h"
 #include "registers.h"
-#include "text.h"
 
 #define SW_SYS_RST BIT(31)
 #define MAGIC 0x4E4D4352u /* "NMCR" */
@@ -58,23 +57,39 @@ IN_RAM void crash_stop(enum crash_kind kind, uint32_t code, uint32_t pc, uint32_
   }
 }
 
+static uint8_t line[160];
+static uint32_t used;
+
+static void say(const char *text) {
+  while (*text && used < sizeof line) line[used++] = (uint8_t)*text++;
+}
+
+static void say_hex(const char *name, uint32_t value) {
+  say(name);
+  int digit = 28;
+  while (digit > 0 && value >> digit == 0) digit -= 4;
+  for (; digit >= 0; digit -= 4) say((const char[]){"0123456789abcdef"[(value >> digit) & 15], 0});
+}
+
+/** Waits at most 20 ms for a host to take it. */
+static void print(void) {
+  const uint64_t end = systimer_ticks() + 320000;
+  for (uint32_t sent = 0; sent < used && systimer_ticks() < end;) sent += console_write(line + sent, used - sent);
+}
+
 void crash_report(void) {
-  text_say("board esp32c3 reset=");
-  text_hex(RTC_CNTL_RESET_STATE & 0x3F);
+  say_hex("board esp32c3 reset=", RTC_CNTL_RESET_STATE & 0x3F);
   if (is_valid() && CRASH->kind != CRASH_NONE) {
     static const char *const kinds[] = {"none", "trap", "wasm", "reset"};
-    text_say(" last=");
-    text_say(kinds[CRASH->kind & 3]);
-    text_say(" code=");
-    text_hex(CRASH->code);
-    text_say(" pc=");
-    text_hex(CRASH->pc);
-    text_say(" address=");
-    text_hex(CRASH->address);
-    text_say(" count=");
-    text_hex(CRASH->count);
+    say(" last=");
+    say(kinds[CRASH->kind & 3]);
+    say_hex(" code=", CRASH->code);
+    say_hex(" pc=", CRASH->pc);
+    say_hex(" address=", CRASH->address);
+    say_hex(" count=", CRASH->count);
     CRASH->kind = CRASH_NONE;
     CRASH->check = check(CRASH);
   }
-  text_say("\n");
+  say("\n");
+  print();
 }

@@ -1,4 +1,7 @@
-// The board's own settings for `board_config` of hal/abi.ts: addresses and names from the board's file, the MAC from the eFuses.
+// The board's own settings for `board_config` of hal/abi.ts: addresses and names from the settings sector of the flash, or,
+// where that holds none, from the board's file; the MAC from the eFuses.
+//
+// The sector: "NMST" | length u32 | check u32 (FNV-1a of what follows) | settings in the form of `board_config`.
 
 #include <string.h>
 
@@ -7,6 +10,9 @@
 #include "registers.h"
 
 #define FIXED 28u
+#define SECTOR_MAGIC 0x54534D4Eu
+#define SECTOR_HEADER 12u
+#define FLASH_DATA_BUS 0x3C000000u
 
 static void put16(uint8_t *out, uint32_t value) {
   out[0] = (uint8_t)value;
@@ -23,18 +29,39 @@ static void mac(uint8_t *out) {
   out[5] = (uint8_t)(out[5] + 3);
 }
 
-uint32_t board_config(uint8_t *out, uint32_t capacity) {
+/** The settings in the flash; 0 when there are none. */
+static uint32_t from_flash(uint8_t *out, uint32_t capacity) {
+  const uint8_t *sector = (const uint8_t *)(FLASH_DATA_BUS + BOARD_FLASH_SETTINGS_OFFSET);
+  uint32_t header[3];
+  memcpy(header, sector, sizeof header);
+  const uint32_t length = header[1];
+  if (header[0] != SECTOR_MAGIC || length < FIXED || length > capacity) return 0;
+  if (length > BOARD_FLASH_SETTINGS_SIZE - SECTOR_HEADER) return 0;
+  uint32_t hash = 0x811C9DC5u;
+  for (uint32_t i = 0; i < length; i++) hash = (hash ^ sector[SECTOR_HEADER + i]) * 0x01000193u;
+  if (hash != header[2]) return 0;
+  memcpy(out, sector + SECTOR_HEADER, length);
+  return length;
+}
+
+static uint32_t factory(uint8_t *out, uint32_t capacity) {
   static const uint8_t network[12] = {BOARD_ADDRESS, BOARD_MASK, BOARD_GATEWAY};
   static const char names[] = BOARD_NAMES;
   const uint32_t length = FIXED + sizeof names - 1;
   if (capacity < length) return 0;
   memset(out, 0, FIXED);
-  mac(out);
   put16(out + 6, BOARD_NTP_PORT);
   put16(out + 8, BOARD_KE_PORT);
   memcpy(out + 10, network, sizeof network);
   put16(out + 24, sizeof names - 1);
   memcpy(out + FIXED, names, sizeof names - 1);
+  return length;
+}
+
+uint32_t board_config(uint8_t *out, uint32_t capacity) {
+  uint32_t length = from_flash(out, capacity);
+  if (!length) length = factory(out, capacity);
+  if (length) mac(out);
   return length;
 }
 
