@@ -72,9 +72,9 @@ const CONFIRM_IMPOSSIBLE: u32 = 900
 const FRESH_FREQUENCY: f64 = 20_000
 const SHAKEN_FREQUENCY: f64 = 500
 
-/** Two contradicting pulses agree when they differ by at most this, plus 50 ppm of the time between them. */
+/** Two contradicting pulses agree when they differ by at most this, plus 200 ppm of the time between them. */
 const AGREEMENT: f64 = 8_000
-const AGREEMENT_RATE: f64 = 50_000
+const AGREEMENT_RATE: f64 = 200_000
 
 /** No crystal is off by more than 200 ppm. */
 const RATE_LIMIT: u64 = NOMINAL_RATE / 5000
