@@ -17,7 +17,7 @@ export type Ending =
   | { readonly kind: 'tohost'; readonly value: number }
   /** The instructions allowed are used up. */
   | { readonly kind: 'limit' }
-  /** It cannot go on: it waits for an interrupt that nobody sends, or its trap handler is not executable. */
+  /** It cannot go on: its trap handler is not executable ('halted'), or it came to a hook ('breakpoint'). */
   | { readonly kind: 'stuck'; readonly reason: StopReason }
 
 export class BareMachine {
@@ -33,6 +33,7 @@ export class BareMachine {
         return 0
       },
       mmioWrite: fault,
+      hook: () => true,
       watched: () => {
         if (this.#toHostValue() !== 0) this.cpu.stop()
       },

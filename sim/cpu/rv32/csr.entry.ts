@@ -29,7 +29,7 @@ import {
   SLICE_END,
 } from '../layout'
 import { csr_read, csr_write } from './host.entry'
-import { sideDone, sidePc } from './side.entry'
+import { sideDone } from './side.entry'
 import { leaveAfter, leaveByException, returnFromTrap, settleBefore } from './trap.entry'
 
 /** MIE, MPIE, MPP, TW. */
@@ -71,7 +71,7 @@ export function systemInstruction(ip: usize, budget: i32): void {
   if (w === 0x0000_0073) {
     leaveByException(ip, budget, machine ? Cause.MachineCall : Cause.UserCall, 0)
   } else if (w === 0x0010_0073) {
-    leaveByException(ip, budget, Cause.Breakpoint, sidePc(ip))
+    leaveByException(ip, budget, Cause.Breakpoint, 0)
   } else if (w === 0x3020_0073 && machine) {
     store<i32>(BUDGET, budget - sideDone(ip))
     returnFromTrap()
