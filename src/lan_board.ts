@@ -1,12 +1,16 @@
-// A board in virtual time on a LAN in memory, with a client beside it that knows the true time of every frame. For the
+// A board, virtual or simulated, in virtual time on a LAN in memory, with a client beside it that knows the true time of every frame. For the
 // bench and for tests of the whole: nothing here waits for the host's clock or for its network.
 
 import { Duplex } from 'node:stream'
+import type { BoardSettings } from '../hal/virtual/board'
 import { w5500 } from '../hal/virtual/ethernet'
 import { type MachineOptions, VirtualMachine } from '../hal/virtual/machine'
 import { type ReceiverOptions, ublox } from '../hal/virtual/receiver'
 import { VirtualClock } from '../sim/clock/clock'
 import { ipv4, MemoryLan, type SentDatagram, type TcpPeer } from '../sim/lan/memory_lan'
+import type { Machine } from '../sim/machine'
+import type { BoardFile } from '../sim/soc/board'
+import { Esp32c3Machine, type Esp32c3Options } from '../sim/soc/machine'
 import { World, type WorldOptions } from '../sim/world/world'
 import { type KeyExchangeOptions, keyExchange, type Session } from './nts/key_exchange'
 
@@ -19,11 +23,31 @@ const SPI_BYTE = 400
 /** 2026-11-01T00:00:00Z. */
 export const LAN_BOARD_ORIGIN = 1_793_491_200
 
-export interface LanBoardOptions {
-  wasm: Uint8Array
+/** What every board on the LAN in memory is given, whatever it is made of. */
+interface BenchOptions {
   world?: Partial<WorldOptions>
   receiver?: ReceiverOptions
+}
+
+export interface LanBoardOptions extends BenchOptions {
+  wasm: Uint8Array
   machine?: Partial<MachineOptions>
+}
+
+export interface Esp32c3LanBoardOptions extends BenchOptions {
+  /** build/esp32c3/noonmark.bin. */
+  image: Uint8Array
+  /** build/rv32.wasm. */
+  core: Uint8Array
+  /** boards/*.json. */
+  board: BoardFile
+  machine?: Partial<Esp32c3Options>
+}
+
+const SETTINGS: Partial<BoardSettings> = {
+  address: BOARD,
+  mask: '255.255.255.0',
+  names: ['noonmark.local', 'localhost'],
 }
 
 /** A reply as it left: its bytes, and the true times (nanos) of request and reply. */
@@ -35,36 +59,41 @@ export interface Answer {
   left: number
 }
 
-export class LanBoard {
+/** A machine on the LAN, with its client. */
+export abstract class LanBench<M extends Machine> {
   readonly world: World
   readonly lan: MemoryLan
-  readonly machine: VirtualMachine
+  abstract readonly machine: M
   /** Milliseconds of the host's time spent inside the board. */
   busyMillis = 0
   /** Everything that the console said. */
   consoleText = ''
 
+  /** How long the console's answer to a command may take. */
+  protected readonly answerNanos: number = MILLI
+
   private nextPort = 40_000
   private answers: SentDatagram[] = []
 
-  constructor(options: LanBoardOptions) {
+  constructor(options: BenchOptions) {
     this.world = new World({ unixOrigin: LAN_BOARD_ORIGIN, seed: 1, ...options.world })
     this.lan = new MemoryLan()
     this.lan.addPeer({ ip: CLIENT, latency: 0 })
     this.lan.onDatagram = (datagram) => this.answers.push(datagram)
-    this.machine = new VirtualMachine({
-      wasm: options.wasm,
+  }
+
+  /** The parts and wires that every machine takes. */
+  protected wiring(receiver: ReceiverOptions | undefined) {
+    return {
       world: this.world,
       clock: new VirtualClock(this.world.unixOrigin),
-      board: { address: BOARD, mask: '255.255.255.0', names: ['noonmark.local', 'localhost'] },
-      entropy: 'seeded',
-      receiver: ublox(options.receiver),
-      ethernet: w5500({ lan: this.lan, spiByteNanos: SPI_BYTE, setup: (chip) => this.lan.attach(chip) }),
-      onConsole: (text) => {
+      entropy: 'seeded' as const,
+      receiver: ublox(receiver),
+      ethernet: w5500({ lan: this.lan, setup: (chip) => this.lan.attach(chip) }),
+      onConsole: (text: string) => {
         this.consoleText += text
       },
-      ...options.machine,
-    })
+    }
   }
 
   /** True time, nanos. */
@@ -93,7 +122,7 @@ export class LanBoard {
   ask(command: string): string {
     this.consoleText = ''
     this.machine.type(`${command}\n`)
-    this.advance(MILLI)
+    this.advance(this.answerNanos)
     return this.consoleText
   }
 
@@ -150,12 +179,36 @@ export class LanBoard {
   }
 }
 
+/** The module in V8, on the virtual board. */
+export class LanBoard extends LanBench<VirtualMachine> {
+  readonly machine: VirtualMachine
+
+  constructor(options: LanBoardOptions) {
+    super(options)
+    const { wasm, receiver, machine } = options
+    this.machine = new VirtualMachine({ wasm, board: SETTINGS, ...this.wiring(receiver), ...machine })
+  }
+}
+
+/** The flash image, instruction by instruction, on the simulated ESP32-C3. */
+export class Esp32c3LanBoard extends LanBench<Esp32c3Machine> {
+  /** The serial line carries 64 bytes at a time. */
+  protected override readonly answerNanos = 30 * MILLI
+  readonly machine: Esp32c3Machine
+
+  constructor(options: Esp32c3LanBoardOptions) {
+    super(options)
+    const { image, core, board, receiver, machine } = options
+    this.machine = new Esp32c3Machine({ image, core, board, settings: SETTINGS, ...this.wiring(receiver), ...machine })
+  }
+}
+
 /** One TCP connection as a Duplex. While it is open, each turn of Node's event loop is 200 us on the board. */
 export class LanStream extends Duplex {
   private timer: NodeJS.Immediate | undefined
 
   constructor(
-    private readonly board: LanBoard,
+    private readonly board: LanBench<Machine>,
     readonly peer: TcpPeer,
   ) {
     super()

@@ -239,7 +239,8 @@ export class Esp32c3Machine implements Machine {
     const begun = performance.now()
     do {
       const target = this.clock.now()
-      while (this.now < target && performance.now() - begun < TURN_MILLIS) this.advance(Math.min(target, this.now + STRIDE))
+      while (this.now < target && performance.now() - begun < TURN_MILLIS)
+        this.advance(Math.min(target, this.now + STRIDE))
     } while (!this.soc.asleep && this.running && performance.now() - begun < TURN_MILLIS)
   }
 

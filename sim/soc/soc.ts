@@ -8,9 +8,9 @@
 // The mask ROM is not executed: `ROM_BOOT_NANOS` after a reset the processor enters the image at flash offset 8, as the
 // ROM's direct boot does, and the ROM functions that the image calls are answered here.
 
+import { NorFlash, type NorFlashHost } from '../chips/nor_flash'
 import { Cpu, type CpuHost } from '../cpu/core'
 import { Esp32c3Memory, ROM } from '../cpu/esp32c3_memory'
-import { NorFlash, type NorFlashHost } from '../chips/nor_flash'
 import type { Crystal } from '../world/crystal'
 import { FlashChip } from './flash_chip'
 import { type Host, Peripherals } from './peripherals'
@@ -231,6 +231,7 @@ export class Soc implements Host, CpuHost {
   // ---- Within.
 
   private slice(cycles: number): void {
+    this.sleeping = false
     const reason = this.cpu.run(Math.max(1, Math.ceil(cycles / this.perClock)))
     if (reason === 'wfi') this.sleeping = true
     else if (reason === 'rom') this.romFunction(this.cpu.pc)
@@ -244,7 +245,6 @@ export class Soc implements Host, CpuHost {
     if (now >= this.bootAt) this.boot()
     if (this.powered) this.peripherals.advance(now)
     if (this.pendingReset !== undefined) this.reset(this.pendingReset)
-    if (this.cpu.pendingInterrupt !== 0) this.sleeping = false
   }
 
   /** Parts act in the order of their events, each at its own time. A picosecond is for rounding. */
@@ -317,7 +317,9 @@ export class Soc implements Host, CpuHost {
     if (this.cacheOn) return
     const { pc } = this.cpu
     if (pc >= FLASH_WINDOW && pc < FLASH_WINDOW_END)
-      this.peripherals.complain(`code in flash ran while the cache was off: pc 0x${pc.toString(16)}, at 0x${address.toString(16)}`)
+      this.peripherals.complain(
+        `code in flash ran while the cache was off: pc 0x${pc.toString(16)}, at 0x${address.toString(16)}`,
+      )
   }
 
   /** Memory without power holds anything. */
