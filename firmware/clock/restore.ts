@@ -1,12 +1,14 @@
 // Time at boot, from the RTC: what it shows, and how wrong it may be by now.
 //
 //   error = what was left when it was set + 5 ppm * time since then + half a second, when its phase is not known
+//           + one second, when a month has begun since then and a leap second may have passed
 //
 // When the RTC's square wave is wired, its next falling edge gives the phase: the half second goes. A part that does not
 // say when it was set (somebody else's work) is given ten years of drift.
 
 import { Channel, capture, Feature, features, TICK_HZ, ticks } from '../../hal/abi'
 import { RtcStatus, rtcMarkedAt, rtcRead, rtcReadTime, rtcSeconds, rtcSquareWave } from '../drivers/ds3231'
+import { CIVIL_SIZE, Civil, civilFromUnix } from '../time/civil'
 import { ClockState, clockRestore, clockState } from './clock'
 
 /** +-2 ppm by the data sheet, +-3.5 outside 0..40 C, and ageing. */
@@ -15,11 +17,13 @@ const DRIFT_NANOS_PER_SECOND: i64 = 5000
 const SETTING_ERROR: u64 = 10_000_000
 const HALF_SECOND: u64 = 500_000_000
 const TEN_YEARS: i64 = 315_576_000
+const NANOS: u64 = 1_000_000_000
 
 /** The time must be read this soon after the edge that began the second, in ticks: 0.8 s. */
 const READ_WITHIN: u64 = (<u64>TICK_HZ * 4) / 5
 
 const CAPTURE: usize = memory.data(16, 8)
+const CIVIL = changetype<Civil>(memory.data(<i32>CIVIL_SIZE, 8))
 
 let status: RtcStatus = RtcStatus.Absent
 let drift: u64 = 0
@@ -62,8 +66,16 @@ export function restorePoll(): void {
   waiting = false
 }
 
-/** Nanoseconds that the part may have drifted since it was set. */
+/** Nanoseconds by which the part may have gone wrong since it was set: drift, and a leap second that it knows nothing of. */
 function driftSince(setAt: i64, now: i64): u64 {
   const age = now - setAt
-  return <u64>((setAt === 0 || age < 0 ? TEN_YEARS : age) * DRIFT_NANOS_PER_SECOND)
+  if (setAt === 0 || age < 0) return <u64>(TEN_YEARS * DRIFT_NANOS_PER_SECOND)
+  const drift = <u64>(age * DRIFT_NANOS_PER_SECOND)
+  return monthOf(setAt) === monthOf(now + 1 + <i64>(drift / NANOS)) ? drift : drift + NANOS
+}
+
+/** Months since year 0. Leap seconds come at the end of one. */
+function monthOf(seconds: i64): i32 {
+  civilFromUnix(seconds, CIVIL)
+  return CIVIL.year * 12 + CIVIL.month
 }

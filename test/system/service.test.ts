@@ -59,6 +59,25 @@ function header(mode: number, version: number, length = 48): Uint8Array {
   return packet
 }
 
+describe('any board', () => {
+  it('locks, whatever its crystal and its tick counter are like', () => {
+    const crystals = [
+      { ppm: 95 },
+      { ppm: -95 },
+      { ppm: 30, tempco: 0.5, warmUpPpm: 6 },
+      { whiteFm: 3e-9, randomWalkFm: 1e-9 },
+      { startTicks: 2 ** 32 - 20 * 16e6 },
+      { startTicks: 2 ** 53 - 3600 * 16e6 },
+    ]
+    for (const [i, crystal] of crystals.entries()) {
+      const board = makeBoard({ world: { seed: i + 2, crystal } })
+      expect(board.runUntilSaid('ready', 30), JSON.stringify(crystal)).toBe(true)
+      askPlain(board)
+      expectHonest(sample(board, 60, () => askPlain(board)))
+    }
+  })
+})
+
 describe('before it knows the time', () => {
   it('answers that it is unsynchronised, by the kiss code INIT', () => {
     const board = makeBoard()

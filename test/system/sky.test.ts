@@ -269,6 +269,46 @@ describe('UTC', () => {
     })
   }
 
+  const misfortunes: [string, (board: LanBoard) => void][] = [
+    ['the sky is hidden', (board) => board.world.sky.outages.push({ from: board.now, to: board.now + MINUTE })],
+    ['the receiver restarts warm', (board) => receiver(board).chip.restart(board.now, true)],
+    ['the receiver restarts cold', (board) => receiver(board).chip.restart(board.now, false)],
+    ['the module restarts', (board) => board.machine.pressReset()],
+  ]
+  for (const [what, happens] of misfortunes) {
+    it(`no second is told wrong when ${what} over the leap second`, () => {
+      for (const change of [1, -1] as const) {
+        const board = readyBoard({
+          world: { unixOrigin: NEW_YEAR - 150, leapSecond: { midnight: NEW_YEAR, change } },
+        })
+        board.advance(148.75 * SECOND - board.now)
+        happens(board)
+        watch(board, 2 * MINUTE, SECOND / 2)
+        until(board, 'locked', 120)
+      }
+    })
+  }
+
+  it('a board that was off over the leap second does not trust its RTC to the second', () => {
+    for (const change of [1, -1] as const) {
+      const board = readyBoard({
+        world: { unixOrigin: NEW_YEAR - 150, leapSecond: { midnight: NEW_YEAR, change } },
+      })
+      board.advance(145.25 * SECOND - board.now)
+      board.machine.powerOff()
+      board.advance(10 * SECOND)
+      board.machine.powerOn()
+      board.advance(3 * SECOND)
+      expect(state(board)).toBe('restored')
+      const utc = board.machine.utc()
+      const error = Date.parse(status(board)['time']!) * 1e6 - (utc.seconds * 1e9 + utc.nanos)
+      expect(Math.abs(error)).toBeGreaterThan(0.9 * SECOND)
+      expect(Math.abs(error)).toBeLessThan(bound(board))
+      watch(board, MINUTE, SECOND / 2)
+      expect(state(board)).toBe('locked')
+    }
+  })
+
   it('without a leap second, the new year is a second like any other', () => {
     const board = readyBoard({ world: { unixOrigin: NEW_YEAR - 100 } })
     for (const reply of watch(board, 2 * MINUTE, SECOND)) expect(reply.header.leap).toBe(0)
