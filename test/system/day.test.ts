@@ -61,6 +61,7 @@ describe('over 25 hours', () => {
     expect(statistics(t2).min).toBeGreaterThan(-1500)
     expect(keyOf(siv.cookies.at(-1)!)).not.toBe(keyOf(first))
     expect(board.machine.counters).toMatchObject({ boots: 1, traps: 0, watchdogs: 0, resets: 0 })
+    expect(board.machine.uart.overruns).toBe(0)
     const { polls } = board.machine.counters
     const after = counts(board)
     expect(after['clock.steps']).toBeLessThan(2)

@@ -50,6 +50,32 @@ describe('a key exchange', () => {
     expect(certificate.notAfter.getTime()).toBeGreaterThan(board.machine.utc().seconds * 1000)
   })
 
+  it('goes by each of its names, and by its address', async () => {
+    for (const host of ['noonmark.local', 'localhost', '192.168.7.1']) {
+      expect((await board.keyExchange({ ca, host })).cookies).toHaveLength(8)
+    }
+    await expect(board.keyExchange({ ca, host: 'example.org' })).rejects.toThrow(/not for example.org/)
+  })
+
+  it('succeeds when every byte of the client comes in a segment of its own', async () => {
+    const connect = board.connect.bind(board)
+    board.connect = () => {
+      const stream = connect()
+      const write = stream.peer.write.bind(stream.peer)
+      let free = 0
+      stream.peer.write = (nanos, data) => {
+        for (let i = 0; i < data.length; i++, free += 0.2e6) {
+          free = Math.max(free, nanos)
+          write(free, data.subarray(i, i + 1))
+        }
+      }
+      return stream
+    }
+    const session = await board.keyExchange({ ca })
+    board.connect = connect
+    expect(session.cookies).toHaveLength(8)
+  })
+
   it('is not trusted by who does not trust that authority', async () => {
     await expect(board.keyExchange({ ca: '' })).rejects.toThrow(/not trusted/)
   })
