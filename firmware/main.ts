@@ -8,11 +8,14 @@
 // first. Nothing here allocates; every buffer is static.
 
 import {
+  aes_encrypt,
+  aes_load,
   Channel,
   capture,
   console_read,
   console_write,
   entropy,
+  Feature,
   features,
   Pin,
   pin_write,
@@ -36,6 +39,7 @@ import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
 import { consoleCommand } from './console/commands'
 import { lineTake } from './console/line'
 import { say, sayLine, sayNumber, textBytes, textDrained, textLength } from './console/text'
+import { aesUseAccelerator } from './crypto/aes'
 import { wipe } from './crypto/constant_time'
 import { drbgReseed, drbgSeed } from './crypto/drbg'
 import {
@@ -102,6 +106,7 @@ let seeded: bool = false
 export function boot(): void {
   const now = ticks()
   settingsRead()
+  if ((features() & Feature.Aes) !== 0) aesUseAccelerator(aes_load, aes_encrypt)
   seed()
   clockInit()
   restoreInit()

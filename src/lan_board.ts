@@ -82,14 +82,14 @@ export abstract class LanBench<M extends Machine> {
     this.lan.onDatagram = (datagram) => this.answers.push(datagram)
   }
 
-  /** The parts and wires that every machine takes. */
-  protected wiring(receiver: ReceiverOptions | undefined) {
+  /** The parts and wires that every machine takes. `spiByteNanos`: 0 where the machine's own SPI keeps the time. */
+  protected wiring(receiver: ReceiverOptions | undefined, spiByteNanos: number) {
     return {
       world: this.world,
       clock: new VirtualClock(this.world.unixOrigin),
       entropy: 'seeded' as const,
       receiver: ublox(receiver),
-      ethernet: w5500({ lan: this.lan, setup: (chip) => this.lan.attach(chip) }),
+      ethernet: w5500({ lan: this.lan, spiByteNanos, setup: (chip) => this.lan.attach(chip) }),
       onConsole: (text: string) => {
         this.consoleText += text
       },
@@ -186,7 +186,7 @@ export class LanBoard extends LanBench<VirtualMachine> {
   constructor(options: LanBoardOptions) {
     super(options)
     const { wasm, receiver, machine } = options
-    this.machine = new VirtualMachine({ wasm, board: SETTINGS, ...this.wiring(receiver), ...machine })
+    this.machine = new VirtualMachine({ wasm, board: SETTINGS, ...this.wiring(receiver, SPI_BYTE), ...machine })
   }
 }
 
@@ -199,7 +199,14 @@ export class Esp32c3LanBoard extends LanBench<Esp32c3Machine> {
   constructor(options: Esp32c3LanBoardOptions) {
     super(options)
     const { image, core, board, receiver, machine } = options
-    this.machine = new Esp32c3Machine({ image, core, board, settings: SETTINGS, ...this.wiring(receiver), ...machine })
+    this.machine = new Esp32c3Machine({
+      image,
+      core,
+      board,
+      settings: SETTINGS,
+      ...this.wiring(receiver, 0),
+      ...machine,
+    })
   }
 }
 

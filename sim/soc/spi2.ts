@@ -46,7 +46,7 @@ const BUFFER = 64
 
 /** What hangs on the bus. Times are nanoseconds of true time. */
 export interface SpiDevice {
-  /** One byte each way; it begins on the wire at `nanos`. */
+  /** One byte each way. `nanos`: its first bit, or, when nothing is read back, the end of its last. */
   transfer(mosi: number, nanos: number): number
 }
 
@@ -190,7 +190,7 @@ export class Spi2 extends Peripheral {
       const word = (W0 >>> 2) + (i >>> 2)
       const shift = 8 * (i & 3)
       const mosi = out ? (this.words[word]! >>> shift) & 0xff : 0
-      const miso = this.exchange(mosi, from + i * byteCycles)
+      const miso = this.exchange(mosi, from + (into ? i : i + 1) * byteCycles)
       if (into) this.words[word] = (this.words[word]! & ~(0xff << shift)) | (miso << shift)
     }
   }
