@@ -54,10 +54,7 @@ static void timing(void) {
   I2C0_SCL_HIGH_PERIOD = (half - wait_high) | wait_high << 9;
   I2C0_SDA_HOLD = half / 4 - 1;
   I2C0_SDA_SAMPLE = half / 2 - 1;
-  I2C0_SCL_RSTART_SETUP = half - 1;
-  I2C0_SCL_STOP_SETUP = half - 1;
-  I2C0_SCL_START_HOLD = half - 1;
-  I2C0_SCL_STOP_HOLD = half - 1;
+  I2C0_SCL_START_HOLD = I2C0_SCL_RSTART_SETUP = I2C0_SCL_STOP_HOLD = I2C0_SCL_STOP_SETUP = half - 1;
   I2C0_FILTER_CFG = 0x377; // both lines, 7 clocks of 25 ns
   I2C0_TO = TIME_OUT_EN | TIME_OUT_VALUE;
 }

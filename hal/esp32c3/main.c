@@ -39,7 +39,6 @@ static void interrupts_start(void) {
 // Called by the service vector: edges interrupt what lies between.
 IN_RAM void service_interrupt_enter(void) { INTERRUPT_CORE0_CPU_INT_THRESH = SERVICE_PRIORITY + 1; }
 IN_RAM void service_interrupt_leave(void) { INTERRUPT_CORE0_CPU_INT_THRESH = SERVICE_PRIORITY; }
-
 IN_RAM void service_interrupt(void) {
   uart_interrupt();
   console_interrupt();

@@ -10,7 +10,6 @@
 #define FUN_WPU BIT(8)
 #define IN_SEL_MATRIX BIT(6)
 #define OUT_SEL_PLAIN 128u
-#define NO_SIGNAL 0xFFFFFFFFu
 
 static const uint8_t gpio_of[] = {BOARD_ETHERNET_RESET, BOARD_LED_LOCKED, BOARD_LED_ACTIVITY};
 
@@ -34,7 +33,7 @@ void pins_output(uint32_t gpio, uint32_t level) {
 
 void pins_input(uint32_t gpio, bool pull_up, uint32_t signal) {
   IO_MUX_GPIO(gpio) = MCU_SEL_GPIO | FUN_DRV_20MA | FUN_IE | (pull_up ? FUN_WPU : 0);
-  if (signal != NO_SIGNAL) GPIO_FUNC_IN_SEL_CFG(signal) = IN_SEL_MATRIX | gpio;
+  GPIO_FUNC_IN_SEL_CFG(signal) = IN_SEL_MATRIX | gpio;
 }
 
 void pins_signal(uint32_t gpio, uint32_t signal) {

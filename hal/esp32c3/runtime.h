@@ -1,7 +1,6 @@
 // The compiled firmware as seen by the machine.
 
-#ifndef NOONMARK_RUNTIME_H
-#define NOONMARK_RUNTIME_H
+#pragma once
 
 #include "noonmark.h"
 
@@ -13,5 +12,3 @@ void runtime_boot(void);
 /** Returns the tick at which the firmware wants to run again. */
 uint64_t runtime_poll(void);
 uint8_t *runtime_span(uint32_t address, uint32_t length);
-
-#endif

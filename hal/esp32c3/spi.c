@@ -38,16 +38,13 @@ void spi_start(void) {
   IO_MUX_GPIO(BOARD_ETHERNET_MISO) = MCU_SEL_FSPI | FUN_DRV_20MA | FUN_IE;
 }
 
-/** Starts what the registers describe. */
+/** Does what the registers describe, and waits until it is done. */
 static inline __attribute__((always_inline)) void go(uint32_t user) {
   SPI2_USER = user;
   SPI2_CMD = UPDATE;
   while (SPI2_CMD & UPDATE) {
   }
   SPI2_CMD = USR;
-}
-
-static inline __attribute__((always_inline)) void finish(void) {
   while (SPI2_CMD & USR) {
   }
 }
@@ -72,7 +69,6 @@ IN_RAM void spi_write(uint32_t header, uint32_t header_length, const uint8_t *da
     }
     if (burst) SPI2_MS_DLEN = 8 * burst - 1;
     go(user | (burst ? USR_MOSI : 0));
-    finish();
     user = 0;
     data += burst;
     length -= burst;
@@ -87,7 +83,6 @@ IN_RAM void spi_read(uint32_t header, uint32_t header_length, uint8_t *data, uin
     const uint32_t burst = length < BURST ? length : BURST;
     if (burst) SPI2_MS_DLEN = 8 * burst - 1;
     go(user | (burst ? USR_MISO : 0));
-    finish();
     for (uint32_t i = 0; i < burst; i += 4) {
       const uint32_t word = SPI2_W(i / 4);
       memcpy(data + i, &word, burst - i < 4 ? burst - i : 4);

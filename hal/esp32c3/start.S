@@ -15,30 +15,24 @@ _start:
     la      sp, stack_top
     la      tp, thread_area         # picolibc keeps errno here
 
-    # Hot code and initialised data: from flash to RAM. Four words a turn; the linker pads to 16 bytes.
+    # Hot code and initialised data: from flash to RAM. Two words a turn; the linker pads to 16 bytes.
     la      a0, ram_image_begin
     la      a1, ram_image_end
     la      a2, ram_image_flash
 1:  bgeu    a0, a1, 2f
     lw      a3, 0(a2)
     lw      a4, 4(a2)
-    lw      a5, 8(a2)
-    lw      a6, 12(a2)
     sw      a3, 0(a0)
     sw      a4, 4(a0)
-    sw      a5, 8(a0)
-    sw      a6, 12(a0)
-    addi    a0, a0, 16
-    addi    a2, a2, 16
+    addi    a0, a0, 8
+    addi    a2, a2, 8
     j       1b
 2:  la      a0, bss_begin
     la      a1, bss_end
 3:  bgeu    a0, a1, 4f
     sw      zero, 0(a0)
     sw      zero, 4(a0)
-    sw      zero, 8(a0)
-    sw      zero, 12(a0)
-    addi    a0, a0, 16
+    addi    a0, a0, 8
     j       3b
 4:  la      a0, stack_bottom        # paint the stack: its high-water mark shows
     li      a1, 0xa5a5a5a5
@@ -78,9 +72,6 @@ vectors:
     .set    offset, offset + 4
     .endr
     .endm
-    .macro SAVE
-    EACH    sw
-    .endm
     .macro RESTORE
     EACH    lw
     lw      a0, 0(sp)
@@ -92,7 +83,7 @@ edge_vector:
     addi    sp, sp, -80
     sw      a0, 0(sp)
     csrr    a0, 0x7e2
-    SAVE
+    EACH    sw
     csrr    a1, mepc
     call    capture_interrupt       # (cycles, interrupted pc)
     RESTORE
@@ -102,7 +93,7 @@ edge_vector:
 service_vector:
     addi    sp, sp, -80
     sw      a0, 0(sp)
-    SAVE
+    EACH    sw
     csrr    a0, mepc
     csrr    a1, mstatus
     sw      a0, 64(sp)

@@ -27,12 +27,6 @@
 static uint8_t ring[RING];
 static volatile uint32_t ring_in, ring_out;
 
-static void update(void) {
-  UART1_ID = REG_UPDATE;
-  for (uint32_t i = 0; i < 10000 && (UART1_ID & REG_UPDATE); i++) {
-  }
-}
-
 void uart_start(void) {
   UART1_CLK_CONF = CLOCK_XTAL | RST_CORE;
   UART1_CLK_CONF = CLOCK_XTAL;
@@ -50,7 +44,9 @@ void uart_configure(uint32_t baud) {
   if (baud < 4800) return;
   const uint32_t sixteenths = (uint32_t)(((uint64_t)(BOARD_CRYSTAL_HZ / CLOCK_DIVIDER) << 4) / baud);
   UART1_CLKDIV = sixteenths >> 4 | (sixteenths & 15) << 20;
-  update();
+  UART1_ID = REG_UPDATE;
+  for (uint32_t i = 0; i < 10000 && (UART1_ID & REG_UPDATE); i++) {
+  }
 }
 
 /** From the FIFO to the ring; what the ring cannot hold is lost, the oldest stays. */

@@ -5,8 +5,7 @@
 // alignment, which the firmware keeps (a machine-mode misaligned access traps on the ESP32-C3 and is recorded).
 // No heap, no signals, no growing.
 
-#ifndef WASM_RT_H_
-#define WASM_RT_H_
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,15 +38,8 @@
 #endif
 
 typedef enum {
-  WASM_RT_TRAP_NONE,
-  WASM_RT_TRAP_OOB,
-  WASM_RT_TRAP_INT_OVERFLOW,
-  WASM_RT_TRAP_DIV_BY_ZERO,
-  WASM_RT_TRAP_INVALID_CONVERSION,
-  WASM_RT_TRAP_UNREACHABLE,
-  WASM_RT_TRAP_CALL_INDIRECT,
-  WASM_RT_TRAP_UNCAUGHT_EXCEPTION,
-  WASM_RT_TRAP_EXHAUSTION,
+  WASM_RT_TRAP_NONE, WASM_RT_TRAP_OOB, WASM_RT_TRAP_INT_OVERFLOW, WASM_RT_TRAP_DIV_BY_ZERO, WASM_RT_TRAP_INVALID_CONVERSION,
+  WASM_RT_TRAP_UNREACHABLE, WASM_RT_TRAP_CALL_INDIRECT, WASM_RT_TRAP_UNCAUGHT_EXCEPTION, WASM_RT_TRAP_EXHAUSTION,
   WASM_RT_TRAP_MISALIGNED,
 } wasm_rt_trap_t;
 
@@ -58,22 +50,12 @@ typedef struct {
   uint8_t data[WASM_RT_MEMORY_SIZE] __attribute__((aligned(16)));
 } wasm_rt_memory_t;
 
-// Tables: the generated prologue mentions them; the firmware has none.
+// Tables of functions, for call_indirect.
 typedef void (*wasm_rt_function_ptr_t)(void);
-typedef struct {
-  uint32_t func_type;
-  wasm_rt_function_ptr_t func;
-  void *module_instance;
-} wasm_rt_funcref_t;
+typedef struct { uint32_t func_type; wasm_rt_function_ptr_t func; void *module_instance; } wasm_rt_funcref_t;
 typedef void *wasm_rt_externref_t;
-typedef struct {
-  wasm_rt_funcref_t *data;
-  uint32_t max_size, size;
-} wasm_rt_funcref_table_t;
-typedef struct {
-  wasm_rt_externref_t *data;
-  uint32_t max_size, size;
-} wasm_rt_externref_table_t;
+typedef struct { wasm_rt_funcref_t *data; uint32_t max_size, size; } wasm_rt_funcref_table_t;
+typedef struct { wasm_rt_externref_t *data; uint32_t max_size, size; } wasm_rt_externref_table_t;
 static const wasm_rt_funcref_t wasm_rt_funcref_null_value = {0, NULL, NULL};
 static const wasm_rt_externref_t wasm_rt_externref_null_value = NULL;
 
@@ -82,5 +64,5 @@ __attribute__((noreturn, cold)) void wasm_rt_trap(wasm_rt_trap_t trap);
 uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...);
 void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t pages, uint32_t max_pages);
 void wasm_rt_free_memory(wasm_rt_memory_t *memory);
-
-#endif
+void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t size, uint32_t max_size);
+void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table);

@@ -2,12 +2,12 @@
 // in V8; the image is the same twice, within its budget, and what must lie in RAM does.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { boardFaults, DEFAULT_BOARD_FILE, readBoard } from '../../bin/board.mjs'
+import { DEFAULT_BOARD_FILE } from '../../bin/board.mjs'
 import {
   budgetFaults,
   buildImage,
@@ -53,6 +53,7 @@ describe.skipIf(missing)('the compiled firmware on the host', () => {
       for (let i = 0; i < 20; i++) {
         board.advance(SECOND)
         askNts(board, session)
+        board.advance(SECOND)
         askPlain(board)
       }
     }
@@ -83,3 +84,164 @@ describe.skipIf(missing)('the compiled firmware on the host', () => {
     return at('host')
   }
 })
+
+describe.skipIf(missing)('the image', () => {
+  const out = at('image')
+  let sizes: Sizes
+  let code: Map<string, string[]>
+  beforeAll(async () => {
+    sizes = await buildImage({ out, wasm: join(root, 'build/noonmark.wasm') })
+    code = disassemble(sizes.elf)
+  })
+
+  it('is_within_the_budget_of_its_board', () => {
+    console.log(sizeTable(sizes))
+    expect(budgetFaults(sizes)).toEqual([])
+    expect(sizes.flash).toBe(readFileSync(sizes.bin).length)
+  })
+
+  it('begins_with_the_words_that_direct_boot_looks_for_and_is_entered_behind_them', () => {
+    const image = readFileSync(sizes.bin)
+    expect([image.readUInt32LE(0), image.readUInt32LE(4)]).toEqual([0xaedb041d, 0xaedb041d])
+    expect(readFileSync(sizes.elf).readUInt32LE(24)).toBe(0x42000008)
+  })
+
+  it('has_a_vector_table_of_jumps_at_a_multiple_of_256_in_ram', () => {
+    // objdump shows one of the two names that this address has.
+    const vectors = instructions(code.has('vectors') ? 'vectors' : 'hot_begin')
+    expect(Number.parseInt(vectors[0]!.address, 16) % 256).toBe(0)
+    expect(vectors[0]!.address).toMatch(/^4038/)
+    expect(vectors.slice(0, 32).map(({ text }) => text.split(/\s/)[0])).toEqual(Array(32).fill('j'))
+    expect(vectors[9]!.text).toContain('<edge_vector>')
+    expect(vectors[10]!.text).toContain('<service_vector>')
+  })
+
+  it('latches_the_cycle_counter_within_three_instructions_of_an_edge', () => {
+    const first = instructions('edge_vector').slice(0, 3)
+    expect(first[2]!.text).toMatch(/^csrr\s+a0,0x7e2/)
+  })
+
+  it('loads_a_word_of_the_module_s_memory_with_one_instruction_behind_a_bounds_check', () => {
+    const multiply = instructions('w_crypto_field25519_mul25519')
+    const count = (pattern: RegExp) => multiply.filter(({ text }) => pattern.test(text)).length
+    expect(count(/^lw\s/)).toBeGreaterThan(16)
+    expect(count(/^l[bh]u?\s/)).toBe(0)
+    expect(count(/^(bltu|bgeu)\s/)).toBeGreaterThan(0)
+    expect(multiply.length).toBeLessThan(600)
+  })
+
+  it('calls_nothing_in_flash_and_reads_nothing_there_while_the_flash_is_busy', () => {
+    const faults: string[] = []
+    const names = [...ramFunctions(), 'edge_vector', 'service_vector', 'exception', 'memcpy', 'memcmp']
+    expect(names.filter((name) => code.has(name)).length).toBeGreaterThan(20)
+    for (const name of names.filter((each) => code.has(each))) {
+      for (const { address, text } of instructions(name)) {
+        if (!/^4038|^4039/.test(address)) faults.push(`${name} is at ${address}`)
+        if (/\b(0x)?(42|3c)[0-9a-f]{6} </.test(text) || /,0x(3c0|420)[0-9a-f]{2}$/.test(text))
+          faults.push(`${name}: ${text}`)
+      }
+    }
+    expect(faults).toEqual([])
+  })
+
+  it('runs_a_packet_s_way_and_the_arithmetic_from_ram', () => {
+    for (const name of [
+      'w_ntp_server_ntpServe',
+      'w_crypto_aes_aesEncryptBlock',
+      'w_crypto_p256_field_mulP256',
+      'Z_noonmarkZ_poll',
+    ])
+      expect(instructions(name)[0]!.address, name).toMatch(/^403/)
+  })
+
+  function instructions(name: string): { address: string; text: string }[] {
+    const lines = code.get(name)
+    if (lines === undefined) throw new Error(`the image has no function ${name}`)
+    return lines.map((line) => {
+      const [address, ...text] = line.trim().split(/:\s+/)
+      return { address: address!, text: text.join(' ') }
+    })
+  }
+})
+
+describe.skipIf(missing)('the build', () => {
+  let small: string
+  beforeAll(async () => {
+    small = at('small.wasm')
+    writeFileSync(small, await compileEntry(new URL('./machine.entry.ts', import.meta.url), 'release'))
+  })
+
+  it('makes_the_same_bytes_twice', async () => {
+    const [one, two] = [at('one'), at('two/deeper')]
+    const first = await buildImage({ out: one, wasm: small })
+    const second = await buildImage({ out: two, wasm: small })
+    expect(readFileSync(second.bin).equals(readFileSync(first.bin))).toBe(true)
+    expect(readFileSync(first.elf).includes(folder)).toBe(false)
+    expect(readFileSync(second.elf).equals(readFileSync(first.elf))).toBe(true)
+  })
+
+  it('fails_over_budget_and_says_by_how_much', () => {
+    const board = JSON.parse(readFileSync(DEFAULT_BOARD_FILE, 'utf8'))
+    board.budget = { flash: 1000, ram: 2000 }
+    writeFileSync(at('tight.json'), JSON.stringify(board))
+    const args = ['bin/build_esp32c3.mjs', '--board', at('tight.json'), '--wasm', small, '--out', at('one')]
+    const { status, stdout, stderr } = spawnSync('node', args, { cwd: root, encoding: 'utf8' })
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/budget +1000 +2000/)
+    expect(stderr).toMatch(
+      /takes \d+ bytes of flash, \d+ over the budget; static RAM is \d+ bytes, \d+ over the budget/,
+    )
+  })
+})
+
+describe('the C of the machine', () => {
+  const sources = readdirSync(machine).filter((name) => /\.(c|h|S|ld)$/.test(name))
+  const text = (name: string) => readFileSync(join(machine, name), 'utf8')
+
+  it('is_below_2000_lines', () => {
+    expect(sources.map((name) => text(name).split('\n').length - 1).reduce((a, b) => a + b)).toBeLessThan(2000)
+  })
+
+  it('touches_no_register_that_its_readme_does_not_list', () => {
+    const listed = text('README.md')
+    const registers = [...text('registers.h').matchAll(/#define (\w+)(?:\(\w+\))? REGISTER\((0x[0-9A-F]{8})/g)]
+    expect(registers.length).toBeGreaterThan(100)
+    expect(registers.filter(([, , address]) => !listed.includes(address!)).map(([, name]) => name)).toEqual([])
+    const code = sources
+      .filter((name) => name.endsWith('.c'))
+      .map(text)
+      .join('')
+    expect(registers.filter(([, name]) => !code.includes(name!)).map(([, name]) => name)).toEqual([])
+  })
+
+  it('provides_every_function_of_the_abi', () => {
+    const abi = readFileSync(join(root, 'hal/abi.ts'), 'utf8')
+    const names = [...abi.matchAll(/export declare function (\w+)/g)].map(([, name]) => name)
+    expect(names.length).toBeGreaterThan(20)
+    expect(names.filter((name) => !text('abi.c').includes(`Z_abiZ_${name}(`))).toEqual([])
+  })
+})
+
+/** Functions marked IN_RAM, except the superloop, which calls code in flash when the flash is at rest. */
+function ramFunctions(): string[] {
+  const names = readdirSync(machine)
+    .filter((name) => name.endsWith('.c'))
+    .flatMap((name) => [...readFileSync(join(machine, name), 'utf8').matchAll(/^IN_RAM [^;]*?(\w+)\([^;]*\{/gm)])
+    .map(([, name]) => name!)
+  expect(names).toContain('program_all')
+  return names.filter((name) => name !== 'superloop')
+}
+
+function disassemble(elf: string): Map<string, string[]> {
+  const { run, binutils } = found as Tools
+  const functions = new Map<string, string[]>()
+  let lines: string[] = []
+  for (const line of run(binutils('objdump'), ['-d', '--no-show-raw-insn', elf]).split('\n')) {
+    const name = /^[0-9a-f]+ <([^>]+)>:$/.exec(line)?.[1]
+    if (name !== undefined && !name.startsWith('.L')) {
+      lines = []
+      functions.set(name, lines)
+    } else if (/^\s*[0-9a-f]+:/.test(line)) lines.push(line)
+  }
+  return functions
+}
