@@ -80,8 +80,8 @@ export async function udpPort123IsFree(): Promise<boolean> {
 export interface NtpsecClient {
   /** What it has logged so far. */
   log(): string
-  /** Offsets in seconds of the samples that it accepted so far. Configured with `nts`, it accepts only authentic ones. */
-  offsets(): number[]
+  /** The samples that it accepted so far, in seconds. Configured with `nts`, it accepts only authentic ones. */
+  samples(): { offset: number; delay: number }[]
   stop(): Promise<void>
 }
 
@@ -125,12 +125,13 @@ export function startNtpsecClient(folder: string, kePort: number, ca: string): N
   const text = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
   return {
     log: () => text(log),
-    offsets: () =>
+    samples: () =>
       // day, second, address, status, offset, delay, dispersion, jitter
       text(join(folder, 'peerstats'))
         .split('\n')
         .filter((line) => line.includes(' 127.0.0.1 '))
-        .map((line) => Number(line.split(' ')[4])),
+        .map((line) => line.split(' ').map(Number))
+        .map(([, , , , offset = Number.NaN, delay = Number.NaN]) => ({ offset, delay })),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGTERM')
