@@ -1,6 +1,6 @@
 // The `noonmark` command: its table of subcommands. Each does its work in a file of its own name.
 
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 
 const program = new Command()
 program
@@ -11,7 +11,12 @@ program
 
 program
   .command('up')
-  .description('boot the virtual board and serve NTP and NTS until Ctrl-C')
+  .description('boot a board and serve NTP and NTS until Ctrl-C')
+  .addOption(
+    new Option('--board <name>', 'virtual: the module itself; esp32c3: its flash image on the simulated chip')
+      .choices(['virtual', 'esp32c3'])
+      .default('virtual'),
+  )
   .option('--state <dir>', 'folder for flash, RTC and ca.pem; kept between runs', 'state')
   .option('--address <ip>', 'IPv4 address to serve on', '127.0.0.1')
   .option('--ntp-port <port>', 'UDP port of NTP', port, 11123)

@@ -1,6 +1,7 @@
 // The state folder of a virtual board: what survives a restart, as the parts themselves would keep it.
 //
-//   flash.bin   the NOR flash, byte for byte. Holds private keys: readable by its owner only
+//   flash.bin   the NOR flash, byte for byte (flash-esp32c3.bin: that of the simulated ESP32-C3, with image and settings).
+//               Holds private keys: readable by its owner only
 //   rtc.json    the DS3231's registers and the time at which they were saved; its battery does the rest
 //   ca.pem      the certificate of the board's own authority, for clients; public
 
@@ -8,7 +9,14 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, w
 import { join, resolve } from 'node:path'
 import type { SavedRtc } from '../hal/virtual/machine'
 
-const FLASH_SIZE = 16 * 4096
+/** The flash of a machine: its file's name and size. */
+export interface FlashFile {
+  name: string
+  size: number
+}
+
+/** The virtual board's flash is its log area alone. */
+export const VIRTUAL_FLASH: FlashFile = { name: 'flash.bin', size: 16 * 4096 }
 
 /** A sentence for the user. */
 export class StateError extends Error {}
@@ -19,21 +27,21 @@ export class StateFolder {
   readonly flash: Uint8Array
   private readonly descriptor: number
 
-  constructor(folder: string) {
+  constructor(folder: string, flash: FlashFile = VIRTUAL_FLASH) {
     this.path = resolve(folder)
     this.caFile = join(this.path, 'ca.pem')
     try {
       mkdirSync(this.path, { recursive: true })
-      const file = join(this.path, 'flash.bin')
-      if (!existsSync(file)) writeFileSync(file, new Uint8Array(FLASH_SIZE).fill(0xff), { mode: 0o600 })
+      const file = join(this.path, flash.name)
+      if (!existsSync(file)) writeFileSync(file, new Uint8Array(flash.size).fill(0xff), { mode: 0o600 })
       this.flash = new Uint8Array(readFileSync(file))
       this.descriptor = openSync(file, 'r+')
     } catch (error) {
       throw new StateError(`the state folder ${this.path} cannot be used: ${(error as Error).message}`)
     }
-    if (this.flash.length !== FLASH_SIZE) {
+    if (this.flash.length !== flash.size) {
       throw new StateError(
-        `${join(this.path, 'flash.bin')} has ${this.flash.length} bytes instead of ${FLASH_SIZE}: not the flash of a virtual board. ` +
+        `${join(this.path, flash.name)} has ${this.flash.length} bytes instead of ${flash.size}: not the flash of this board. ` +
           'Name another folder with --state, or move the file away to begin anew.',
       )
     }

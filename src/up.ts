@@ -1,4 +1,5 @@
-// `noonmark up`: the virtual board in real time, on the host's own sockets.
+// `noonmark up`: a board in real time, on the host's own sockets: the virtual board, or, with `--board esp32c3`, the flash
+// image on the simulated chip.
 //
 // On stdout: one `ready` line for programs, the line to paste, then a status line a minute. Everything else is on stderr.
 
@@ -9,12 +10,16 @@ import { ublox } from '../hal/virtual/receiver'
 import type { UbloxReceiver } from '../sim/chips/ublox'
 import { RealClock } from '../sim/clock/clock'
 import { type BridgeProblem, LoopbackBridge } from '../sim/lan/bridge'
+import type { Machine, Trap } from '../sim/machine'
+import { Esp32c3Machine } from '../sim/soc/machine'
 import { World } from '../sim/world/world'
 import { firmware, loopbackBoard } from './board'
+import { type Esp32c3Firmware, esp32c3Firmware } from './esp32c3'
 import { ntpQuery } from './nts/query'
-import { StateError, StateFolder } from './state'
+import { StateError, StateFolder, VIRTUAL_FLASH } from './state'
 
 export interface UpOptions {
+  board: 'virtual' | 'esp32c3'
   state: string
   address: string
   ntpPort: number
@@ -36,13 +41,18 @@ const MINUTE = 60_000
 export async function up(options: UpOptions): Promise<number> {
   if (!isIPv4(options.address)) return complain(`${options.address} is not an IPv4 address`)
   let state: StateFolder
+  let chip: Esp32c3Firmware | undefined
   try {
-    state = new StateFolder(options.state)
+    if (options.board === 'esp32c3') chip = await esp32c3Firmware()
+    state = new StateFolder(
+      options.state,
+      chip ? { name: 'flash-esp32c3.bin', size: chip.board.flash.size } : VIRTUAL_FLASH,
+    )
   } catch (error) {
-    if (error instanceof StateError) return complain(error.message)
+    if (error instanceof StateError || options.board === 'esp32c3') return complain((error as Error).message)
     throw error
   }
-  const appliance = new Appliance(options, state)
+  const appliance = new Appliance(options, state, chip)
   try {
     return await appliance.run()
   } finally {
@@ -57,7 +67,7 @@ function hot(chip: UbloxReceiver): void {
 class Appliance {
   private readonly clock = new RealClock()
   private readonly bridge: LoopbackBridge
-  private readonly machine: VirtualMachine
+  private readonly machine: Machine
   private readonly timers: NodeJS.Timeout[] = []
   private line = ''
   private pem = ''
@@ -67,26 +77,38 @@ class Appliance {
   constructor(
     private readonly options: UpOptions,
     private readonly state: StateFolder,
+    private readonly chip: Esp32c3Firmware | undefined,
   ) {
-    const world = new World({ unixOrigin: this.clock.unixOrigin, seed: options.seed })
     this.bridge = new LoopbackBridge({
       now: () => this.clock.now(),
       onArrival: () => this.machine.wake(),
       onProblem: (problem) => this.end(complain(explain(problem))),
     })
+    this.machine = this.makeMachine()
+  }
+
+  private makeMachine(): Machine {
+    const { options, state, chip } = this
     const rtc = state.loadRtc()
-    this.machine = new VirtualMachine({
-      wasm: firmware(),
-      world,
+    const settings = loopbackBoard(options.address, options.ntpPort, options.kePort)
+    const common = {
+      world: new World({ unixOrigin: this.clock.unixOrigin, seed: options.seed }),
       clock: this.clock,
-      board: loopbackBoard(options.address, options.ntpPort, options.kePort),
       flash: state.flash,
-      onFlash: (offset, length) => state.flashChanged(offset, length),
+      onFlash: (offset: number, length: number) => state.flashChanged(offset, length),
       ...(rtc === undefined ? {} : { rtc }),
       receiver: ublox({ warm: !options.cold, setup: hot }),
-      ethernet: w5500({ lan: this.bridge, setup: (chip) => this.bridge.attach(chip) }),
-      onConsole: (text) => this.hear(text),
-      onTrap: (trap) => console.error(`noonmark: the firmware trapped and restarts: ${trap.message}\n${trap.stack}`),
+      ethernet: w5500({ lan: this.bridge, setup: (part) => this.bridge.attach(part) }),
+      onConsole: (text: string) => this.hear(text),
+      onTrap: (trap: Trap) =>
+        console.error(`noonmark: the firmware trapped and restarts: ${trap.message}\n${trap.stack}`),
+    }
+    if (chip === undefined) return new VirtualMachine({ ...common, wasm: firmware(), board: settings })
+    return new Esp32c3Machine({
+      ...common,
+      ...chip,
+      settings,
+      onReport: (sentence) => console.error(`noonmark: the simulated chip: ${sentence}`),
     })
   }
 
@@ -94,7 +116,9 @@ class Appliance {
     return new Promise((resolve) => {
       this.end = resolve
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))
-      console.error(`noonmark: booting the virtual board (state in ${this.state.path}); waiting for the sky`)
+      console.error(
+        `noonmark: booting the ${this.chip ? 'simulated ESP32-C3' : 'virtual board'} (state in ${this.state.path}); waiting for the sky`,
+      )
       this.machine.start()
       this.timers.push(setInterval(() => this.everyMinute(), MINUTE))
     })

@@ -18,7 +18,7 @@ export interface BoardFile {
   receiver: { pins: { rx: number; tx: number; pps: number } }
   rtc: { pins: { sda: number; scl: number; sqw: number | null } }
   leds: { locked: number; activity: number }
-  flash: { size: number; image: Area; log: Area; settings?: Area }
+  flash: { size: number; image: Area; log: Area; settings: Area }
 }
 
 export interface Area {

@@ -305,11 +305,12 @@ export class Esp32c3Machine implements Machine {
     const area = board.flash.image
     bytes.fill(0xff, area.offset, area.offset + area.size)
     bytes.set(image, area.offset)
-    if (settings && board.flash.settings) {
+    if (settings) {
       const { offset, size } = board.flash.settings
       bytes.set(settingsSector(boardImage({ ...DEFAULT_BOARD, ...settings }), size), offset)
     }
     flash?.set(bytes.subarray(0, flash.length))
+    for (const { offset, size } of [area, board.flash.settings]) if (size > 0) this.options.onFlash?.(offset, size)
     this.soc.cpu.flush()
   }
 
