@@ -631,9 +631,9 @@ export class UbloxReceiver {
     return settled + Math.floor(this.uniform() * 15)
   }
 
-  /** validDate, validTime, fullyResolved. */
+  /** validDate, validTime, fullyResolved. A receiver that kept the time over the break has the week already. */
   private validity(): i32 {
-    if (this.fixSeconds > 2) return 7
+    if (this.fixSeconds > (this.warm ? 0 : 2)) return 7
     return this.timeKnown() ? 3 : 0
   }
 
