@@ -67,28 +67,24 @@ export async function buildImage(options = {}) {
 
 /** gcc, binutils and wasm2c, with the include path and libraries of picolibc. Throws when they are not to be had. */
 export function findTools() {
+  const holding = (file) => ['/', DEBIAN_ROOT].find((root) => existsSync(join(root, file)))
   for (const attempt of [0, 1]) {
-    for (const root of ['/', DEBIAN_ROOT]) {
-      const gcc = join(root, `usr/bin/${PREFIX}gcc`)
-      const libc = join(root, PICOLIBC)
-      const wasm2c = ['/usr', join(DEBIAN_ROOT, 'usr'), '/usr/local']
-        .map((usr) => join(usr, 'bin/wasm2c'))
-        .find(existsSync)
-      if (existsSync(gcc) && existsSync(libc) && wasm2c) return toolsAt(root, gcc, libc, wasm2c)
-    }
-    if (attempt === 0) {
-      const reason = fetchDebianPackages(PACKAGES)
-      if (reason)
-        throw new Error(`${reason}. Needed: ${PACKAGES.join(', ')}; as root: apt-get install ${PACKAGES.join(' ')}`)
-    }
+    const root = holding(`usr/bin/${PREFIX}gcc`)
+    const libc = holding(PICOLIBC)
+    const wabt = holding('usr/bin/wasm2c')
+    if (root && libc && wabt) return toolsAt(root, join(libc, PICOLIBC), join(wabt, 'usr/bin/wasm2c'))
+    const reason = attempt === 0 ? fetchDebianPackages(PACKAGES) : undefined
+    if (reason)
+      throw new Error(`${reason}. Needed: ${PACKAGES.join(', ')}; as root: apt-get install ${PACKAGES.join(' ')}`)
   }
   throw new Error(
     `the packages ${PACKAGES.join(', ')} hold no compiler; as root: apt-get install ${PACKAGES.join(' ')}`,
   )
 }
 
-function toolsAt(root, gcc, libc, wasm2c) {
-  const env = root === '/' && wasm2c.startsWith('/usr') ? process.env : debianEnvironment()
+function toolsAt(root, libc, wasm2c) {
+  const gcc = join(root, `usr/bin/${PREFIX}gcc`)
+  const env = existsSync(DEBIAN_ROOT) ? debianEnvironment() : process.env
   const run = (program, args, options = {}) => {
     const { status, stdout, stderr, error } = spawnSync(program, args, {
       encoding: 'utf8',

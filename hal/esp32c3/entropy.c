@@ -2,7 +2,7 @@
 // not, and without it or the radio the register is a mere generator). TRM chapters 25 and 34; NIST SP 800-90B section 4.4.
 //
 // Samples are taken one every 128 us, while the ADC converts at 50 kHz; their bytes pass the repetition count test
-// and the adaptive proportion test, for which four bits of entropy a byte are claimed. The pool's words are sums of several.
+// and the adaptive proportion test, for which four bits of entropy a byte are claimed. A word of the pool folds four or more.
 
 #include <string.h>
 
@@ -29,7 +29,6 @@
 // The rest.
 #define FSM_WAIT (100u << 16 | 8u << 8 | 5u) /* standby, reset, power-up */
 #define PATTERN_ADC2_CHANNEL1 0x9CFFFFu
-#define PATTERN_NONE 0xFFFFFFu
 #define APB_ADC_TRANS BIT(31)
 #define CLKM_CONF (2u << 21 | BIT(20) | 15u) /* from APB, on, divided by 16 */
 
@@ -42,6 +41,7 @@ typedef void rom_i2c_writeReg_Mask(uint8_t, uint8_t, uint8_t, uint8_t, uint8_t, 
 /** 128 us. */
 #define SAMPLE_TICKS 2048u
 #define POOL 16u
+#define SAMPLES_PER_WORD 4u
 /** Samples that the tests must pass before the first use: 1024 bytes. */
 #define START_UP 256u
 
@@ -52,6 +52,7 @@ typedef void rom_i2c_writeReg_Mask(uint8_t, uint8_t, uint8_t, uint8_t, uint8_t, 
 #define PROPORTION_CUTOFF 62u
 
 static uint32_t pool[POOL];
+/** Samples in the pool, SAMPLES_PER_WORD to a word. */
 static uint32_t fresh;
 static uint64_t next_sample;
 static bool failed;
@@ -76,7 +77,7 @@ static void noise_on(void) {
   APB_SARADC_CTRL = control | SAR_CLK_GATED | XPD_SAR_FORCE | SAR_CLK_DIV | SAR_PATT_P_CLEAR;
   APB_SARADC_CTRL = control | SAR_CLK_GATED | XPD_SAR_FORCE | SAR_CLK_DIV;
   APB_SARADC_SAR_PATT_TAB1 = PATTERN_ADC2_CHANNEL1;
-  APB_SARADC_SAR_PATT_TAB2 = PATTERN_NONE;
+  APB_SARADC_SAR_PATT_TAB2 = 0xFFFFFF;
   APB_SARADC_DMA_CONF |= APB_ADC_TRANS;
   APB_SARADC_CTRL2 = (APB_SARADC_CTRL2 & ~(MEAS_NUM_LIMIT | TIMER_TARGET_MASK)) | TIMER_TARGET | TIMER_EN;
 }
@@ -102,7 +103,7 @@ static uint32_t sample(void) {
 
 static void collect(void) {
   const uint32_t word = sample();
-  const uint32_t slot = fresh % POOL;
+  const uint32_t slot = fresh / SAMPLES_PER_WORD % POOL;
   pool[slot] = (pool[slot] << 7 | pool[slot] >> 25) ^ word;
   fresh++;
   next_sample = systimer_ticks() + SAMPLE_TICKS;
@@ -129,13 +130,13 @@ void entropy_gather(void) {
   if (systimer_ticks() >= next_sample) collect();
 }
 
-/** Each pool word goes out once; when more is asked for than has gathered, the missing words are waited for. */
+/** Each word of the pool goes out once; those that have not gathered yet are waited for, half a millisecond each. */
 int32_t entropy_read(uint8_t *out, uint32_t length) {
   if (failed) start_up();
   while (length) {
-    if (fresh > POOL) fresh = POOL;
-    while (fresh == 0) entropy_gather();
-    const uint32_t slot = --fresh;
+    while (fresh < SAMPLES_PER_WORD) entropy_gather();
+    const uint32_t slot = (fresh / SAMPLES_PER_WORD < POOL ? fresh / SAMPLES_PER_WORD : POOL) - 1;
+    fresh = slot * SAMPLES_PER_WORD;
     const uint32_t part = length < 4 ? length : 4;
     memcpy(out, &pool[slot], part);
     pool[slot] = 0;
