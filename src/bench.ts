@@ -5,13 +5,16 @@
 // this machine, so they are to be compared only within one run. Sizes are exact.
 
 import { randomBytes } from 'node:crypto'
+import { esp32c3Table, measureEsp32c3 } from './bench_esp32c3'
 import { firmware } from './board'
+import { esp32c3Firmware } from './esp32c3'
 import { LanBoard } from './lan_board'
 import { AeadId } from './nts/aead'
 import { encodeHeader } from './nts/packet'
 import { ntsRequest } from './nts/query'
 
 export interface BenchOptions {
+  board: 'all' | 'virtual' | 'esp32c3'
   json: boolean
   seconds: number
 }
@@ -27,10 +30,16 @@ const SPACING = 1_000_000
 const BATCH = 500
 
 export async function bench(options: BenchOptions): Promise<number> {
-  const rows = await measure(options.seconds)
-  if (options.json)
-    console.log(JSON.stringify(Object.fromEntries(rows.map(({ name, value }) => [name, value])), null, 2))
-  else for (const line of table(rows)) console.log(line)
+  const virtual = options.board === 'esp32c3' ? [] : await measure(options.seconds)
+  const chip = options.board === 'virtual' ? [] : await measureEsp32c3(await esp32c3Firmware())
+  if (options.json) {
+    const values = (rows: { name: string; value: number }[]) =>
+      Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+    console.log(JSON.stringify({ ...values(virtual), esp32c3: values(chip) }, null, 2))
+  } else {
+    for (const line of [...(virtual.length > 0 ? table(virtual) : []), ...(chip.length > 0 ? esp32c3Table(chip) : [])])
+      console.log(line)
+  }
   return 0
 }
 

@@ -44,7 +44,8 @@ program
 
 program
   .command('bench')
-  .description('measure replies and handshakes a second on the virtual board, and sizes')
+  .description('measure replies and handshakes: rates on the virtual board, instructions of the flash image, sizes')
+  .addOption(new Option('--board <name>', 'what to measure').choices(['all', 'virtual', 'esp32c3']).default('all'))
   .option('--json', 'print JSON instead of a table', false)
   .option('--seconds <n>', 'time for each measurement', integer, 2)
   .action(async (options) => {

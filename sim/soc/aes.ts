@@ -23,6 +23,8 @@ const BLOCK_CYCLES = [2 * (10 + 4), 0, 2 * (14 + 4), 0]
 
 export class Aes extends Peripheral {
   blocks = 0
+  /** A fault: every result is wrong. */
+  faulty = false
   private readyAt = 0
   private key = ''
   private cipher: Cipher | Decipher | undefined
@@ -51,6 +53,7 @@ export class Aes extends Peripheral {
     const input = Buffer.from(this.words.buffer, this.words.byteOffset + TEXT_IN_0, BLOCK)
     const output = new Uint8Array(this.words.buffer, this.words.byteOffset + TEXT_OUT_0, BLOCK)
     output.set(this.cipherFor(mode).update(input))
+    if (this.faulty) output[0]! ^= 1
     this.readyAt = this.chip.now() + BLOCK_CYCLES[mode & 3]!
     this.blocks++
   }

@@ -1,0 +1,197 @@
+// `noonmark bench --board esp32c3`: what the flash image costs on the simulated ESP32-C3, in instructions. Exact: the same
+// image and seed give the same numbers on every host.
+//
+// A reply costs what a second with a hundred requests takes more than one without. A handshake is counted the same way. A
+// poll() lasts from its first instruction to its return, with whatever interrupted it. Microseconds are instructions at
+// 160 MHz, one each cycle: the real chip waits for its flash cache and its buses on top of that.
+
+import { parseElf } from '../sim/cpu/elf'
+import type { Esp32c3Machine } from '../sim/soc/machine'
+import type { Esp32c3Firmware } from './esp32c3'
+import { Esp32c3LanBoard } from './lan_board'
+import { AeadId } from './nts/aead'
+import type { Session } from './nts/key_exchange'
+import { encodeHeader } from './nts/packet'
+import { ntsRequest } from './nts/query'
+
+export interface Esp32c3Row {
+  name: string
+  value: number
+  unit: 'instructions' | 'bytes' | 'nanoseconds'
+}
+
+const MHZ = 160
+const SECOND = 1e9
+const REQUESTS = 100
+const HANDSHAKES = 4
+const PAINT = 0xa5a5_a5a5
+
+export async function measureEsp32c3(firmware: Esp32c3Firmware): Promise<Esp32c3Row[]> {
+  const fast = new Bench(firmware, true)
+  const slow = new Bench(firmware, false)
+  const rows: Esp32c3Row[] = [
+    ...(await fast.replies('')),
+    ...(await slow.replies('_without_accelerator')),
+    { name: 'key_exchange', value: await fast.handshake(), unit: 'instructions' },
+    { name: 'longest_poll_idle', value: fast.longestPoll(() => fast.board.advance(3 * SECOND)), unit: 'instructions' },
+    { name: 'longest_poll_four_handshakes', value: await fast.busyPoll(), unit: 'instructions' },
+    { name: 'longest_poll_four_handshakes_without_accelerator', value: await slow.busyPoll(), unit: 'instructions' },
+    { name: 'flash', value: firmware.sizes.flash, unit: 'bytes' },
+    { name: 'static_ram', value: firmware.sizes.ram, unit: 'bytes' },
+    { name: 'stack_high_water', value: Math.max(fast.stackUsed(), slow.stackUsed()), unit: 'bytes' },
+  ]
+  for (const { board } of [fast, slow]) {
+    const { reports } = board.machine
+    if (reports.length > 0) throw new Error(`the simulated chip has something to say: ${reports.join('; ')}`)
+  }
+  return rows
+}
+
+export function esp32c3Table(rows: Esp32c3Row[]): string[] {
+  const width = Math.max(...rows.map(({ name }) => name.length))
+  return [
+    'The flash image on the simulated ESP32-C3 (exact counts; microseconds at 160 MHz, one instruction a cycle):',
+    ...rows.map(({ name, value, unit }) => {
+      const micros = unit === 'instructions' ? `${(value / MHZ).toFixed(1).padStart(12)} us` : ''
+      return `  ${name.padEnd(width)} ${Math.round(value).toLocaleString('en').padStart(11)} ${unit.padEnd(12)}${micros}`
+    }),
+  ]
+}
+
+/** A board that is ready, with its authority. */
+class Bench {
+  readonly board: Esp32c3LanBoard
+  private readonly symbols: ReadonlyMap<string, number>
+  private authority = ''
+
+  constructor(firmware: Esp32c3Firmware, accelerator: boolean) {
+    this.symbols = parseElf(firmware.elf).symbols
+    this.board = new Esp32c3LanBoard(firmware)
+    // The firmware tries the accelerator before it trusts it: one that is out of order is not used.
+    this.machine.soc.peripherals.aes.faulty = !accelerator
+    if (!this.board.runUntilSaid('ready', 120)) throw new Error('the board was not ready within 120 virtual seconds')
+    this.board.advance(5 * SECOND)
+    this.authority = this.board.authority()
+  }
+
+  async replies(suffix: string): Promise<Esp32c3Row[]> {
+    const plain = encodeHeader(0x0123_4567_89ab_cdefn)
+    const siv = await this.session(AeadId.AesSivCmac256)
+    const gcm = await this.session(AeadId.Aes128GcmSiv)
+    const row = (name: string, request: Uint8Array): Esp32c3Row => ({
+      name: name + suffix,
+      value: this.reply(request),
+      unit: 'instructions',
+    })
+    return [
+      ...(suffix === '' ? [row('ntp_reply', plain)] : []),
+      row('nts_reply_aead_15', ntsRequest(siv)),
+      row('nts_reply_aead_30', ntsRequest(gcm)),
+    ]
+  }
+
+  /** Instructions of one whole key exchange, TCP open to close. */
+  async handshake(): Promise<number> {
+    const begun = this.board.now
+    const before = this.instructions()
+    await this.session(AeadId.Aes128GcmSiv)
+    // The connection's end is part of it.
+    this.board.advance(50e6)
+    const lasted = this.board.now - begun
+    return this.instructions() - before - this.idle(lasted)
+  }
+
+  /** The longest poll() while four handshakes run and a client asks for the time. */
+  async busyPoll(): Promise<number> {
+    let longest = 0
+    const stop = this.watchPolls((length) => {
+      longest = Math.max(longest, length)
+    })
+    const sessions = Array.from({ length: HANDSHAKES }, () => this.session(AeadId.AesSivCmac256))
+    const request = ntsRequest((await Promise.all(sessions))[0] as Session)
+    for (let i = 0; i < 10; i++) this.board.exchange(request)
+    stop()
+    return longest
+  }
+
+  longestPoll(run: () => void): number {
+    let longest = 0
+    const stop = this.watchPolls((length) => {
+      longest = Math.max(longest, length)
+    })
+    run()
+    stop()
+    return longest
+  }
+
+  /** Bytes of the stack that were ever written. */
+  stackUsed(): number {
+    const bottom = this.symbol('stack_bottom')
+    const bytes = this.machine.soc.cpu.read(bottom, this.symbol('stack_top') - bottom)
+    const words = new Uint32Array(bytes.buffer)
+    const used = words.findIndex((word) => word !== PAINT)
+    return used < 0 ? 0 : bytes.length - 4 * used
+  }
+
+  private get machine(): Esp32c3Machine {
+    return this.board.machine
+  }
+
+  private session(aead: number): Promise<Session> {
+    return this.board.keyExchange({ ca: this.authority, aeads: [aead] })
+  }
+
+  /** Instructions of one reply: from what a hundred of them add to a second. */
+  private reply(request: Uint8Array): number {
+    const from = this.board.freshPort()
+    this.board.advance(SECOND - (this.board.now % SECOND) + 0.2 * SECOND)
+    const idle = this.idle(0.7 * SECOND)
+    this.board.advance(0.3 * SECOND)
+    for (let i = 0; i < REQUESTS; i++) this.board.lan.sendUdp(this.board.now + (i + 1) * 5e6, from, 123, request)
+    this.board.takeAnswers()
+    const before = this.instructions()
+    this.board.advance(0.7 * SECOND)
+    const answered = this.board.takeAnswers().length
+    if (answered !== REQUESTS) throw new Error(`${REQUESTS - answered} of ${REQUESTS} requests were not answered`)
+    return (this.instructions() - before - idle) / REQUESTS
+  }
+
+  /** What the board does in `nanos` when nobody asks it anything. */
+  private idle(nanos: number): number {
+    const before = this.instructions()
+    this.board.advance(nanos)
+    return this.instructions() - before
+  }
+
+  private instructions(): number {
+    return this.machine.soc.cpu.instructions
+  }
+
+  /** Tells the length of every poll() in instructions until the function that it returns is called. */
+  private watchPolls(tell: (instructions: number) => void): () => void {
+    const { soc } = this.machine
+    const entry = this.symbol('runtime_poll')
+    // The compiler may call it from several places.
+    const exits = new Set<number>()
+    let begun = 0
+    soc.onHook = (pc) => {
+      if (pc === entry) {
+        begun = this.instructions()
+        const back = soc.cpu.register(1)
+        if (!exits.has(back)) soc.cpu.setHooks([entry, ...exits.add(back)])
+      } else if (begun > 0) {
+        tell(this.instructions() - begun)
+        begun = 0
+      }
+      return false
+    }
+    soc.cpu.setHooks([entry])
+    return () => soc.cpu.setHooks([])
+  }
+
+  private symbol(name: string): number {
+    const address = this.symbols.get(name)
+    if (address === undefined) throw new Error(`the image has no symbol ${name}`)
+    return address
+  }
+}
