@@ -34,8 +34,13 @@ export function bench(options: CpuOptions = {}, host: Partial<CpuHost> = {}): Cp
 
 /** Puts a program at `address` (BASE) and sets the program counter to it. */
 export function place(cpu: Cpu, program: readonly Instruction[], address = BASE): void {
-  cpu.write(address, bytes(program))
+  put(cpu, program, address)
   cpu.pc = address
+}
+
+/** Puts instructions at `address` and leaves the program counter alone. */
+export function put(cpu: Cpu, program: readonly Instruction[], address: number): void {
+  cpu.write(address, bytes(program))
 }
 
 export function word(cpu: Cpu, address: number): number {

@@ -14,6 +14,9 @@ const SAVED = BASE + 0x20_2000
 const LOG = BASE + 0x20_4000
 const LOG_SIZE = 0x4_0000
 const RESULTS = LOG + LOG_SIZE
+/** Where the log and the rows are in what is sent, in words. */
+const LOG_AT = (LOG - WINDOW) / 4
+const ROWS_AT = (RESULTS - WINDOW) / 4
 /** Words in a row of results: x1 to x31, and the instructions counted. */
 const ROW = 32
 const LOG_ENTRY = 4
@@ -61,7 +64,7 @@ export function makeImage(random: Random, count: number, size: number, mix: Mix)
   ]
   for (let i = 0; i < count; i++) program.push(...prologue(random), ...body(random, size, mix), ...epilogue(i))
   const done = BASE + rv.bytes(program).length
-  const results = { start: LOG, size: LOG_SIZE + count * ROW * 4 }
+  const results = { start: WINDOW, size: RESULTS - WINDOW + count * ROW * 4 }
   program.push(...send(results.start, results.size))
   return { code: rv.bytes(program), done, results, programs: count }
 }
@@ -74,26 +77,35 @@ export function differences(image: Image, ours: Uint8Array, theirs: Uint8Array, 
   // The counts begin where the machine was switched on, or earlier: what matters is how they go on. An instruction that
   // traps counts as one in the core; in qemu it depends on the kind of trap.
   for (const rows of [a, b]) {
-    const first = rows[LOG_SIZE / 4] ?? 0
-    for (let i = LOG_SIZE / 4; i < rows.length; i += ROW) rows[i] = mix.traps ? 0 : rows[i]! - first
+    const first = rows[ROWS_AT] ?? 0
+    for (let i = ROWS_AT; i < rows.length; i += ROW) rows[i] = mix.traps ? 0 : rows[i]! - first
   }
-  const hex = (value: number | undefined) => `0x${(value ?? 0).toString(16)}`
   for (let i = 0; i < a.length && found.length < 20; i++) {
     if (a[i] === b[i]) continue
-    const row = i - LOG_SIZE / 4
-    const where =
-      row < 0
-        ? `trap ${Math.floor(i / LOG_ENTRY)} ${['mcause', 'mepc', 'mtval', 'mstatus'][i % LOG_ENTRY]}, mepc ${hex(a[i - (i % LOG_ENTRY) + 1])}`
-        : `program ${Math.floor(row / ROW)} ${row % ROW === 0 ? 'instructions' : `x${row % ROW}`}`
-    found.push(`${where}: ${hex(a[i])}, qemu ${hex(b[i])}`)
+    found.push(`${place(i, a)}: ${hex(a[i])}, qemu ${hex(b[i])}`)
   }
   if (a.length !== b.length) found.push(`qemu sent ${b.length} words of ${a.length}; ${image.programs} programs`)
   return found
 }
 
+/** What word `i` of the results is. */
+function place(i: number, results: Uint32Array): string {
+  if (i >= ROWS_AT) {
+    const register = (i - ROWS_AT) % ROW
+    return `program ${Math.floor((i - ROWS_AT) / ROW)} ${register === 0 ? 'instructions' : `x${register}`}`
+  }
+  if (i < LOG_AT) return `data ${hex(WINDOW + 4 * i)}`
+  const field = (i - LOG_AT) % LOG_ENTRY
+  return `trap at ${hex(results[i - field + 1])} ${['mcause', 'mepc', 'mtval', 'mstatus'][field]}`
+}
+
+function hex(value: number | undefined): string {
+  return `0x${(value ?? 0).toString(16)}`
+}
+
 /** The number of traps in a log. */
 export function trapCount(results: Uint8Array): number {
-  const log = new Uint32Array(results.slice(0, LOG_SIZE).buffer)
+  const log = new Uint32Array(results.slice(4 * LOG_AT, 4 * ROWS_AT).buffer)
   let count = 0
   while (log[count * LOG_ENTRY + 1]) count++
   return count

@@ -44,9 +44,9 @@ export function run(budget: i32): u32 {
     store<u32>(ATTENTION, 0)
     if (attention & Attention.Stop) return Reason.Stop
     if (load<u32>(REASON)) return load<u32>(REASON)
-    takeInterrupt()
     const left = load<i32>(BUDGET)
     if (left <= 0) return Reason.Budget
+    takeInterrupt()
     const block = nextBlock(left)
     if (!block) return Reason.Fetch
     execute(block, left)
