@@ -158,19 +158,22 @@ export class Cpu {
     this.map(address, size, 0 as Access, ARENA)
   }
 
-  /** The bytes at a place that `map` returned. Valid until the next `map`. Code that is changed here needs `flush()`. */
+  /** The bytes at a place that `map` returned. Valid until a `map` takes a new place. Code that is changed here needs `flush()`. */
   bytes(place: number, length: number): Uint8Array {
     return this.#bytes.subarray(place, place + length)
   }
 
-  /** Copies bytes to mapped guest memory, whether the guest may write it or not. */
+  /** Copies bytes to mapped guest memory, whether the guest may write it or not. Code may be among them. */
   write(address: number, data: Uint8Array): void {
+    let wasCode = false
     for (let i = 0; i < data.length; ) {
       const [place, length] = this.#resolve(address + i, data.length - i)
       this.#bytes.set(data.subarray(i, i + length), place)
+      const marks = this.#bytes.subarray(place >>> 1, ((place + length - 1) >>> 1) + 1)
+      wasCode ||= marks.some((mark) => (mark & Mark.Code) !== 0)
       i += length
     }
-    this.flush()
+    if (wasCode) this.flush()
   }
 
   /** Copies bytes from mapped guest memory. */

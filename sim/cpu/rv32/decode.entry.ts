@@ -91,8 +91,10 @@ export function link(ip: usize, block: usize): void {
 
 /** Forgets all decoded blocks: after a change of code, of mappings or of hooks. */
 export function flush(): void {
-  free = FIRST
   store<u32>(UNLINKED - 8, 0x7fffffff)
+  // Where nothing was decoded there is nothing to forget; but the tables must have been filled once.
+  if (free === FIRST && lastMark < firstMark && load<u32>(JUMP_CACHE) === 0xffffffff) return
+  free = FIRST
   memory.fill(BUCKET_TABLE, 0, BUCKETS << 2)
   // An odd program counter is at home nowhere.
   memory.fill(JUMP_CACHE, 0xff, JUMPS << 3)
