@@ -22,8 +22,7 @@
 #define RX_FIFO_RST BIT(12)
 #define TX_FIFO_RST BIT(13)
 #define SCLK_ACTIVE BIT(21)
-#define TIME_OUT_EN BIT(5)
-#define TIME_OUT_VALUE 16u
+#define TIME_OUT_2_POW_16 (BIT(5) | 16u)
 #define SCL_RST_SLV_EN BIT(0)
 #define SCL_RST_SLV_NUM (9u << 1)
 
@@ -56,7 +55,7 @@ static void timing(void) {
   I2C0_SDA_SAMPLE = half / 2 - 1;
   I2C0_SCL_START_HOLD = I2C0_SCL_RSTART_SETUP = I2C0_SCL_STOP_HOLD = I2C0_SCL_STOP_SETUP = half - 1;
   I2C0_FILTER_CFG = 0x377; // both lines, 7 clocks of 25 ns
-  I2C0_TO = TIME_OUT_EN | TIME_OUT_VALUE;
+  I2C0_TO = TIME_OUT_2_POW_16;
 }
 
 static void line(uint32_t gpio, uint32_t signal) {
@@ -125,8 +124,7 @@ int32_t i2c_transfer(uint32_t address, const uint8_t *write, uint32_t write_leng
   while (cause == 0 && systimer_ticks() < end);
 
   if (cause & NACK) {
-    // The peripheral sends the STOP by itself after a NACK.
-    while ((I2C0_SR & BUS_BUSY) && systimer_ticks() < end) {
+    while ((I2C0_SR & BUS_BUSY) && systimer_ticks() < end) { // until the peripheral has sent its STOP
     }
     return HAL_NACK;
   }

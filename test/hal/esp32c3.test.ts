@@ -132,7 +132,7 @@ describe.skipIf(missing)('the image', () => {
 
   it('calls_nothing_in_flash_and_reads_nothing_there_while_the_flash_is_busy', () => {
     const faults: string[] = []
-    const names = [...ramFunctions(), 'edge_vector', 'service_vector', 'exception', 'memcpy', 'memcmp']
+    const names = [...ramFunctions(), 'edge_vector', 'service_vector', 'exception', 'memcpy', 'memset', 'memcmp']
     expect(names.filter((name) => code.has(name)).length).toBeGreaterThan(20)
     for (const name of names.filter((each) => code.has(each))) {
       for (const { address, text } of instructions(name)) {
@@ -195,7 +195,7 @@ describe.skipIf(missing)('the build', () => {
 })
 
 describe('the C of the machine', () => {
-  const sources = readdirSync(machine).filter((name) => /\.(c|h|S|ld)$/.test(name))
+  const sources = readdirSync(machine).filter((name) => /\.(c|h|S)$/.test(name))
   const text = (name: string) => readFileSync(join(machine, name), 'utf8')
 
   it('is_below_2000_lines', () => {
@@ -212,6 +212,13 @@ describe('the C of the machine', () => {
       .map(text)
       .join('')
     expect(registers.filter(([, name]) => !code.includes(name!)).map(([, name]) => name)).toEqual([])
+  })
+
+  it('has_the_capture_delay_that_the_firmware_expects', () => {
+    const expected = /const CAPTURE_DELAY: u64 = (\d+)/.exec(
+      readFileSync(join(root, 'firmware/net/ntp_port.ts'), 'utf8'),
+    )
+    expect(text('capture.c')).toContain(`#define DELAY_TICKS ${expected?.[1]}\n`)
   })
 
   it('provides_every_function_of_the_abi', () => {
