@@ -79,6 +79,8 @@ export class Esp32c3Machine implements Machine {
   readonly resetCauses: ResetCause[] = []
   /** What was complained about, once each. */
   readonly reports: string[] = []
+  /** True time of the receiver's latest pulse. */
+  pulseNanos = Number.NEGATIVE_INFINITY
 
   private readonly options: Esp32c3Options
   private readonly virtual: VirtualClock | undefined
@@ -323,8 +325,9 @@ export class Esp32c3Machine implements Machine {
 
   private receiverWires(): ReceiverWires {
     return {
-      pulse: () => {
+      pulse: (nanos) => {
         this.counters.pulses++
+        this.pulseNanos = nanos
         this.board.pulse()
       },
       byte: (value) => this.board.byte(value),
