@@ -197,4 +197,6 @@ export const enum Op {
   /** imm holds the offending bits. */
   Illegal,
   Hook,
+  /** Leave before this operation's instruction, having executed c instructions: put into a block for one run of it. */
+  Stop,
 }

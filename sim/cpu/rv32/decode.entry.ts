@@ -27,7 +27,7 @@ import {
   PAGE_SHIFT,
 } from '../layout'
 import { expand } from './compressed.entry'
-import { writeSide } from './side.entry'
+import { sideDone, writeSide } from './side.entry'
 
 /** Instructions in a block at most. */
 const BLOCK_MAX: u32 = 64
@@ -82,6 +82,21 @@ export function blockOnce(start: u32, limit: u32, passHook: bool): usize {
   if (fetch(start) === NOT_EXECUTABLE) return 0
   decode(start, ONCE + 16, limit < BLOCK_MAX ? limit : BLOCK_MAX, passHook)
   return ONCE + 16
+}
+
+/**
+ * The operation of `block` before which `limit` instructions are done, so that a Stop can stand in its place; 0 where
+ * there is none, since the instructions there were merged into one operation or none.
+ */
+export function stopPoint(block: usize, limit: u32): usize {
+  let ip = block
+  while (<u32>sideDone(ip) < limit) ip += 8
+  // This operation completes instruction `limit` or, merged, a later one; a hook stands before its instruction.
+  if (<u32>sideDone(ip) !== limit) return 0
+  if (load<u8>(ip) !== Op.Hook) ip += 8
+  const op = load<u8>(ip)
+  if (op === Op.Hook) return <u32>sideDone(ip) === limit ? ip : 0
+  return op !== Op.Goto && <u32>sideDone(ip) === limit + 1 ? ip : 0
 }
 
 /** Lets the jump at `ip` go to `block` straight away. */

@@ -25,7 +25,7 @@ import {
   WRITE_TABLE,
 } from '../layout'
 import { csrInstruction, readCsr, retired, systemInstruction, writeCsr } from './csr.entry'
-import { blockAt, blockOnce, flush, link } from './decode.entry'
+import { blockAt, blockOnce, flush, link, stopPoint } from './decode.entry'
 import { hook } from './host.entry'
 import { slowLoad, slowStore } from './memory.entry'
 import { sidePc, sideSize, sideTarget } from './side.entry'
@@ -47,10 +47,25 @@ export function run(budget: i32): u32 {
     const left = load<i32>(BUDGET)
     if (left <= 0) return Reason.Budget
     takeInterrupt()
-    const block = nextBlock(left)
+    const block = nextBlock()
     if (!block) return Reason.Fetch
-    execute(block, left)
+    if (load<i32>(block - 8) <= left) execute(block, left)
+    else executeSome(block, left)
   }
+}
+
+/** Runs `left` instructions of a block that has more, or fewer if it jumps away. */
+function executeSome(block: usize, left: i32): void {
+  const stop = stopPoint(block, left)
+  if (!stop) {
+    execute(blockOnce(load<u32>(PC), left, false), left)
+    return
+  }
+  const operation = load<u64>(stop)
+  store<u8>(stop, Op.Stop)
+  store<u8>(stop, <u8>left, 3)
+  execute(block, left)
+  store<u64>(stop, operation)
 }
 
 function takeInterrupt(): void {
@@ -61,8 +76,8 @@ function takeInterrupt(): void {
   store<u32>(LINK, 0)
 }
 
-/** The block at PC, linked to the jump that led there, and never longer than `left` instructions. */
-function nextBlock(left: i32): usize {
+/** The block at PC, linked to the jump that led there. */
+function nextBlock(): usize {
   const pc = load<u32>(PC)
   const seen = load<u32>(HOOK_SEEN)
   store<u32>(HOOK_SEEN, 0)
@@ -72,7 +87,7 @@ function nextBlock(left: i32): usize {
   const from = load<u32>(LINK)
   store<u32>(LINK, 0)
   if (from) link(from, block)
-  return load<i32>(block - 8) <= left ? block : blockOnce(pc, left, false)
+  return block
 }
 
 /** Leaves by a jump whose target has no block yet, or needs more budget than is left. */
@@ -450,6 +465,10 @@ function execute(ip: usize, budget: i32): void {
         if (callHook(ip, budget)) return
         ip += 8
         break
+      case Op.Stop:
+        store<u32>(PC, sidePc(ip))
+        store<i32>(BUDGET, budget - passed(ip))
+        return
       case Op.System:
         systemInstruction(ip, budget)
         return
