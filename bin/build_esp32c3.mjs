@@ -126,14 +126,25 @@ export function generateC(tools, wasm, out) {
   return memorySize
 }
 
-/** The bounds check compares with a constant instead of a field of the instance: the memory cannot grow. */
+/** The bounds checks compare with constants instead of a field of the instance: the memory cannot grow. */
 function constantBounds(text) {
-  const check = 'if (UNLIKELY(offset + (uint64_t)len > mem->size))'
-  const parts = text.split(check)
-  if (parts.length !== 2) {
-    throw new Error("wasm2c's bounds check is not the one that this build knows (WABT 1.0.32 as Debian 12 has it)")
+  const checks = [
+    [
+      'if (UNLIKELY(offset + (uint64_t)len > mem->size))',
+      'if (UNLIKELY(offset + (uint64_t)len > WASM_RT_MEMORY_SIZE))',
+    ],
+    [
+      '#define MEMCHECK(mem, a, t) RANGE_CHECK(mem, a, sizeof(t))',
+      '#define MEMCHECK(mem, a, t) if (UNLIKELY((a) > (uint64_t)WASM_RT_MEMORY_SIZE - sizeof(t))) TRAP(OOB);',
+    ],
+  ]
+  for (const [theirs, ours] of checks) {
+    const parts = text.split(theirs)
+    if (parts.length !== 2)
+      throw new Error("wasm2c's bounds check is not the one that this build knows (WABT 1.0.32 as Debian 12 has it)")
+    text = parts.join(ours)
   }
-  return parts.join('if (UNLIKELY(offset + (uint64_t)len > WASM_RT_MEMORY_SIZE))')
+  return text
 }
 
 /** The loads and stores of each function in the order of its code, with the logarithm of the alignment that they promise. */

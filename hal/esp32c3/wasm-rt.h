@@ -20,8 +20,11 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define WASM_RT_MEMCHECK_SIGNAL_HANDLER 0
 #define WASM_RT_USE_STACK_DEPTH_COUNT 0
-#define WASM_RT_COPY(to, from, size) \
-  __builtin_memcpy(__builtin_assume_aligned(to, size), __builtin_assume_aligned(from, size), size)
+/** One of the two is a variable of the access's type, the other points into the memory: a plain load or store. */
+#define WASM_RT_AS(type, pointer) (*(type __attribute__((may_alias)) *)(void *)(pointer))
+#define WASM_RT_COPY(to, from, size)                                                                \
+  (*__builtin_choose_expr(sizeof *(to) == (size), (to), &WASM_RT_AS(__typeof__(*(from)), to)) =     \
+       *__builtin_choose_expr(sizeof *(to) == (size), &WASM_RT_AS(__typeof__(*(to)), from), (from)))
 #ifdef WASM_RT_CHECK_ALIGNMENT // on the host, where a misaligned access would go unnoticed
 #define wasm_rt_memcpy(to, from, size)                                        \
   (((uintptr_t)(to) | (uintptr_t)(from)) % (size) != 0 ? wasm_rt_trap(WASM_RT_TRAP_MISALIGNED) \
