@@ -67,6 +67,43 @@ describe.skipIf(missing)('the compiled firmware on the host', () => {
     expect(status).toBe(0)
   })
 
+  it('notices_when_it_does_something_else', () => {
+    // The last return of poll(): a due tick of another second.
+    const recording = readFileSync(at('recording'))
+    recording[recording.length - 22 + 10]! ^= 1
+    writeFileSync(at('spoiled'), recording)
+    const { status, stdout } = spawnSync(at('host'), [at('spoiled')], { encoding: 'utf8' })
+    expect([status, stdout]).toEqual([1, expect.stringMatching(/record \d+: the due tick is \w+, V8 had \w+/)])
+  })
+
+  it('traps_at_the_edges_of_the_memory_where_v8_does', () => {
+    const { run, wasm2c } = found as Tools
+    const out = at('bounds')
+    const source = join(root, 'test/hal/esp32c3_bounds')
+    run(join(wasm2c, '../wat2wasm'), [`${source}.wat`, '-o', at('bounds.wasm')])
+    const memory = generateC(found as Tools, at('bounds.wasm'), out)
+    const flags = ['-O2', '-w', `-DWASM_RT_MEMORY_SIZE=${memory}`, `-I${machine}`, `-I${out}`]
+    run('gcc', [...flags, join(out, 'noonmark.c'), `${source}.c`, '-lm', '-o', at('edges')])
+
+    const { exports } = new WebAssembly.Instance(
+      new WebAssembly.Module(readFileSync(at('bounds.wasm')) as BufferSource),
+    )
+    const accesses = ['load8', 'load32', 'load32far', 'store64', 'store64odd', 'fill']
+    const attempt = (name: string, address: number): string => {
+      try {
+        ;(exports[name] as (address: number) => number)(address)
+        return '.'
+      } catch {
+        return 't'
+      }
+    }
+    const near = (edge: number) => [...Array(13).keys()].map((n) => edge - 12 + n)
+    const addresses = [0, 1, ...[1024, 64512, 65436, 65536, 2 ** 31, 2 ** 32 - 1024, 2 ** 32 - 1].flatMap(near)]
+    const expected = addresses.map((address) => `${address} ${accesses.map((name) => attempt(name, address)).join('')}`)
+    expect(expected.join('').match(/t/g)!.length).toBeGreaterThan(200)
+    expect(run(at('edges'), addresses.map(String)).trim().split('\n')).toEqual(expected)
+  })
+
   function hostProgram(): string {
     const memory = generateC(found as Tools, join(root, 'build/noonmark.wasm'), folder)
     const sources = [
