@@ -30,6 +30,7 @@ import {
   PENDING,
   PRIVILEGE,
   READ_TABLE,
+  REASON,
   REGISTERS,
   Reason,
   SLICE_END,
@@ -219,6 +220,7 @@ export class Cpu {
       if (pc >= this.#rom.start && pc < this.#rom.end) return 'rom'
       this.#exports.raise(Cause.InstructionAccess, pc, pc)
       if (!this.#isExecutable(this.pc)) return 'halted'
+      if (this.#get(REASON) === Reason.Exception) return 'trap'
       budget = this.#get(BUDGET)
     }
   }

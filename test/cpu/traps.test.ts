@@ -117,6 +117,9 @@ describe('exceptions', () => {
     place(cpu, [rv.nop, rv.ecall])
     expect(cpu.run(10)).toBe('trap')
     expect(trap(cpu)).toEqual([11, BASE + 4, 0, HANDLER])
+    place(cpu, [rv.jalr(0, 0, 0x100)])
+    expect(cpu.run(10)).toBe('trap')
+    expect(trap(cpu)).toEqual([1, 0x100, 0x100, HANDLER])
   })
 
   it('are_raised_by_the_host_inside_an_access', () => {

@@ -20,6 +20,11 @@ describe('the sources', () => {
     expect(run('node_modules/typescript/bin/tsc', '-p', 'firmware/tsconfig.json')).toEqual({ status: 0, output: '' })
   })
 
+  it('have sound types in the simulated processor core', () => {
+    const project = ['-p', 'sim/cpu/rv32/tsconfig.json']
+    expect(run('node_modules/typescript/bin/tsc', ...project)).toEqual({ status: 0, output: '' })
+  })
+
   it('satisfy the linter and the formatter', () => {
     const { status, output } = run('node_modules/@biomejs/biome/bin/biome', 'check', '.', '--colors=off')
     expect(status, output).toBe(0)
