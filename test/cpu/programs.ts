@@ -83,11 +83,16 @@ export function differences(image: Image, ours: Uint8Array, theirs: Uint8Array, 
     for (let i = ROWS_AT; i < rows.length; i += ROW) rows[i] = mix.traps ? 0 : rows[i]! - first
   }
   for (let i = 0; i < a.length && found.length < 20; i++) {
-    if (a[i] === b[i]) continue
+    if (a[i] === b[i] || isBreakpointValue(a, i)) continue
     found.push(`${place(i, a)}: ${hex(a[i])}, qemu ${hex(b[i])}`)
   }
   if (a.length !== b.length) found.push(`qemu sent ${b.length} words of ${a.length}; ${image.programs} programs`)
   return found
+}
+
+/** Machines differ in what they put into mtval for a breakpoint (cause 3); the specification allows that. */
+function isBreakpointValue(results: Uint32Array, i: number): boolean {
+  return i >= LOG_AT && i < ROWS_AT && (i - LOG_AT) % LOG_ENTRY === 2 && results[i - 2] === 3
 }
 
 /** What word `i` of the results is. */
@@ -140,6 +145,8 @@ function handler(): rv.Instruction[] {
     ...log(0x341, 4),
     ...log(0x343, 8),
     ...log(0x300, 12),
+    // A breakpoint's mtval is zero or its address, as a machine likes: the programs do not see it.
+    rv.csrrw(0, 0x343, 0),
     rv.addi(30, 30, 4 * LOG_ENTRY),
     rv.sw(30, 31, 8),
     // Behind the instruction: 4 bytes if its two lowest bits are set, else 2.
