@@ -89,6 +89,9 @@ const ERASE_CLEARANCE: u32 = 0x7333_3333
 const RESEED_INTERVAL: u64 = SECOND * 600
 const SEED_SIZE: u32 = 64
 
+/** More than the UART's FIFO can hold, in reads of BYTES_SIZE. */
+const STALE_READS: u32 = 64
+
 const CAPTURE: usize = memory.data(16, 8)
 const BYTES: usize = memory.data(128, 8)
 const BYTES_SIZE: u32 = 128
@@ -112,6 +115,8 @@ export function boot(): void {
   restoreInit()
   rtcSyncInit()
   receiverInit()
+  // What has come before now was said to an earlier boot, at whatever rate.
+  for (let i: u32 = 0; i < STALE_READS && uart_read(BYTES, BYTES_SIZE) !== 0; i++);
   ubloxInit(now)
   capture(Channel.Pps, CAPTURE)
   pulses = load<u32>(CAPTURE)

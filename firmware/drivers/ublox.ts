@@ -44,6 +44,8 @@ const FAST: u32 = 115_200
 const RATES: u32 = 3
 /** Time for each rate in a search: an epoch is heard, whatever its phase. */
 const DWELL: u64 = 1500 * MILLISECOND
+/** A boot at a tick before this is one after power-on. */
+const POWER_ON: u64 = 3 * TICKS_PER_SECOND
 /** Time for an answer or acknowledgement, and how often it is asked for. */
 const PATIENCE: u64 = 1000 * MILLISECOND
 const TRIES: u32 = 3
@@ -97,13 +99,13 @@ let accepted: u32 = 0
 let refused: u32 = 0
 let restarts: u32 = 0
 
-/** Begins the search at `now`. */
+/** Begins the search at `now`. The tick counter runs on when the module restarts: then the receiver is as it was left. */
 export function ubloxInit(now: u64): void {
   speedFailed = false
   accepted = 0
   refused = 0
   restarts = 0
-  rateIndex = 0
+  rateIndex = now < POWER_ON ? 0 : RATES - 1
   protocol = 0
   search(now)
 }
