@@ -3,7 +3,8 @@
 // Errors are nanoseconds, positive when the served time is ahead of true UTC.
 
 import { readFileSync } from 'node:fs'
-import { LAN_BOARD_ORIGIN, LanBoard, type LanBoardOptions } from '../../src/lan_board'
+import type { Machine } from '../../sim/machine'
+import { LAN_BOARD_ORIGIN, type LanBench, LanBoard, type LanBoardOptions } from '../../src/lan_board'
 import type { Session } from '../../src/nts/key_exchange'
 import {
   decodeFields,
@@ -33,6 +34,9 @@ export const wasm: Uint8Array = readFileSync(new URL('../../build/noonmark.wasm'
 
 export type Options = Omit<LanBoardOptions, 'wasm'>
 
+/** A board of either kind: virtual, or the simulated chip. */
+export type Bench = LanBench<Machine>
+
 export function makeBoard(options: Options = {}): LanBoard {
   return new LanBoard({ wasm, ...options })
 }
@@ -47,7 +51,7 @@ export function readyBoard(options: Options = {}, within = READY_WITHIN): LanBoa
 }
 
 /** What an NTP timestamp is ahead of true UTC at `nanos`, in any era. */
-export function timestampError(board: LanBoard, timestamp: bigint, nanos: number): number {
+export function timestampError(board: Bench, timestamp: bigint, nanos: number): number {
   const utc = board.world.utc(nanos)
   const seconds = (Number(timestamp >> 32n) - NTP_UNIX - utc.seconds) % 2 ** 32
   const nearest = seconds > 2 ** 31 ? seconds - 2 ** 32 : seconds < -(2 ** 31) ? seconds + 2 ** 32 : seconds
@@ -82,7 +86,7 @@ export function freshTransmit(): bigint {
 }
 
 /** Sends a request and holds the answer against the truth; undefined when there is none. */
-export function exchange(board: LanBoard, request: Uint8Array, from?: { ip: number; port: number }): Reply | undefined {
+export function exchange(board: Bench, request: Uint8Array, from?: { ip: number; port: number }): Reply | undefined {
   const answer = board.exchange(request, undefined, from)
   const header = answer && decodeHeader(answer.data)
   if (!header || !answer) return undefined
@@ -99,7 +103,7 @@ export function exchange(board: LanBoard, request: Uint8Array, from?: { ip: numb
 }
 
 /** A plain request from the neighbour. Throws when it is not answered. */
-export function askPlain(board: LanBoard, from: { ip: number; port: number } = NEIGHBOUR): Reply {
+export function askPlain(board: Bench, from: { ip: number; port: number } = NEIGHBOUR): Reply {
   const sent = freshTransmit()
   const reply = exchange(board, encodeHeader(sent), from)
   if (!reply) throw new Error(`no answer at ${board.now / 1e9} s`)
@@ -111,7 +115,7 @@ export function askPlain(board: LanBoard, from: { ip: number; port: number } = N
  * An NTS request with the session's oldest cookie, which is used up. Throws when the answer is not authentic; new cookies
  * go to the session. A NAK comes back as it is, without cookies.
  */
-export function askNts(board: LanBoard, session: Session, from: { ip: number; port: number } = NEIGHBOUR): Reply {
+export function askNts(board: Bench, session: Session, from: { ip: number; port: number } = NEIGHBOUR): Reply {
   const cookie = session.cookies.shift()
   if (!cookie) throw new Error('the session has no cookies left')
   const request = ntsRequest(session, cookie)
@@ -154,7 +158,7 @@ export function uncertainty({ t2, t3, dispersion }: Reply): number {
 }
 
 /** All counters of the console, by name. */
-export function counts(board: LanBoard): Record<string, number> {
+export function counts(board: Bench): Record<string, number> {
   const lines = board.ask('counts').split('\n')
   return Object.fromEntries(
     lines
@@ -165,13 +169,13 @@ export function counts(board: LanBoard): Record<string, number> {
 }
 
 /** The status line, by name. */
-export function status(board: LanBoard): Record<string, string> {
+export function status(board: Bench): Record<string, string> {
   const words = board.ask('status').trim().split(' ').slice(1)
   return Object.fromEntries(words.map((word) => word.split('=')))
 }
 
 /** The clock's own error bound, nanoseconds; Infinity when it has none. */
-export function bound(board: LanBoard): number {
+export function bound(board: Bench): number {
   const { error } = status(board)
   return error === 'unknown' ? Number.POSITIVE_INFINITY : Number.parseInt(error ?? '', 10)
 }
