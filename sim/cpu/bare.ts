@@ -40,7 +40,12 @@ export class BareMachine {
     }
     this.cpu = new Cpu(wasm, host, { standard: true, misaligned: options.misaligned ?? false })
     for (const { address, size } of [...elf.segments, ...(options.memory ?? [])]) this.#map(address, size)
-    for (const { address, data } of elf.segments) this.cpu.write(address, data)
+    for (const { loadAddress, data } of elf.segments) this.#map(loadAddress, data.length)
+    // A segment whose start-up copies it is at both places, so that one without a start-up runs too.
+    for (const { address, loadAddress, data } of elf.segments) {
+      this.cpu.write(loadAddress, data)
+      this.cpu.write(address, data)
+    }
     this.#toHost = elf.symbols.get('tohost')
     if (this.#toHost !== undefined) {
       this.#map(this.#toHost, 4)

@@ -1,7 +1,10 @@
 // ELF files for 32-bit RISC-V: segments and symbols (System V ABI, chapters 4 and 5; RISC-V psABI chapter 8).
 
 export interface Segment {
+  /** Where the program finds it (p_vaddr). */
   readonly address: number
+  /** Where it lies when the program starts (p_paddr): elsewhere, if the program's start-up copies it. */
+  readonly loadAddress: number
   /** What the file holds; the rest of `size` is zero. */
   readonly data: Uint8Array
   readonly size: number
@@ -60,7 +63,7 @@ function readSegments(file: Uint8Array, view: DataView): Segment[] {
     if (view.getUint32(at, true) !== PT_LOAD || size === 0) continue
     const data = slice(file, view.getUint32(at + 4, true), view.getUint32(at + 16, true))
     if (data.length > size) throw new RangeError('a segment holds more bytes than it takes')
-    segments.push({ address: view.getUint32(at + 8, true), data, size })
+    segments.push({ address: view.getUint32(at + 8, true), loadAddress: view.getUint32(at + 12, true), data, size })
   }
   return segments
 }

@@ -140,6 +140,13 @@ describe('a bare machine', () => {
     ])
   })
 
+  it('holds_a_segment_where_it_lies_and_where_it_is_found', () => {
+    const file = makeElf(BASE, rv.bytes([rv.nop]), { tohost: BASE + 16 }, 0x100)
+    new DataView(file.buffer).setUint32(52 + 12, 0x2000_0000, true)
+    const { cpu } = new BareMachine(wasm, parseElf(file))
+    expect([cpu.read(BASE, 4), cpu.read(0x2000_0000, 4)]).toEqual([rv.bytes([rv.nop]), rv.bytes([rv.nop])])
+  })
+
   it('has_more_memory_where_it_is_asked_for', () => {
     const program = [rv.lui(6, 0x70000), rv.sw(6, 6, 0), rv.lw(7, 6, 0), ...storing(3)]
     const bare = machine(program, 0x2000, { memory: [{ address: 0x7000_0000, size: 16 }] })
