@@ -53,6 +53,29 @@ program
     process.exitCode = await bench(options)
   })
 
+program
+  .command('flash')
+  .description('write the ESP32-C3 image to a board over its serial port, and verify it')
+  .argument('[port]', 'serial port, such as /dev/ttyACM0 or COM3; without one, the ports are listed')
+  .option('--image <file>', 'the image, instead of build/esp32c3/noonmark.bin')
+  .option('--baud <n>', 'rate on a UART; on the own USB port it means nothing', integer, 460_800)
+  .option('--erase', 'empty the whole flash first: keys, certificates and settings are lost', false)
+  .option('--list', 'only list the serial ports', false)
+  .action(async (serialPort, options) => {
+    const { flash } = await import('./flash')
+    process.exitCode = await flash(serialPort, options)
+  })
+
+program
+  .command('monitor')
+  .description("show the device's console and type commands to it; Ctrl-C ends")
+  .argument('[port]', 'serial port, such as /dev/ttyACM0 or COM3; without one, the ports are listed')
+  .option('--list', 'only list the serial ports', false)
+  .action(async (serialPort, options) => {
+    const { monitor } = await import('./monitor')
+    process.exitCode = await monitor(serialPort, options)
+  })
+
 const sim = program.command('sim').description('run the simulated ESP32-C3 and its processor core')
 
 sim
