@@ -108,8 +108,8 @@ describe('a board with a view of the sky', () => {
     expect(board.runUntilSaid('ready', 60)).toBe(true)
   })
 
-  it('is ready within 16 seconds of a cold power-on: six until the receiver is sure, ten to confirm it', () => {
-    expect(board.now / SECOND).toBeLessThan(16)
+  it('is ready within 15 seconds of power-on, of which ten confirm what the receiver says', () => {
+    expect(board.now / SECOND).toBeLessThan(15)
   })
 
   it('answers a stranger at once, with a T3 that is early by the ARP exchange and never late', () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { ReceiverDevice } from '../../hal/virtual/devices'
-import type { UbloxDevice } from '../../hal/virtual/receiver'
+import { type UbloxDevice, ublox } from '../../hal/virtual/receiver'
 import {
   askNts,
   askPlain,
@@ -96,6 +96,24 @@ describe('when the sky is lost', () => {
     expect(state(board)).toBe('locked')
     const after = watch(board, 5 * MINUTE, 7 * SECOND)
     expect(statistics(after.slice(-10).map(({ t2 }) => t2)).worst).toBeLessThan(8000)
+    expect(counts(board)['clock.steps']).toBeLessThan(2)
+  })
+
+  it('a pulse that does not come any more is missed although the messages go on', () => {
+    let cut = false
+    const board = readyBoard({
+      machine: {
+        receiver: (wires, world) =>
+          ublox()({ ...wires, pulse: (nanos) => (cut ? undefined : wires.pulse(nanos)) }, world),
+      },
+    })
+    board.advance(5 * MINUTE)
+    cut = true
+    expect(until(board, 'holdover', 20)).toBeLessThan(15)
+    for (const reply of watch(board, 10 * MINUTE, 10 * SECOND)) expect(isSynchronised(reply)).toBe(true)
+    cut = false
+    expect(until(board, 'locked', 60)).toBeLessThan(40)
+    watch(board, MINUTE, SECOND)
     expect(counts(board)['clock.steps']).toBeLessThan(2)
   })
 
