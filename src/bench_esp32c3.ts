@@ -3,7 +3,8 @@
 //
 // A reply costs what a second with a hundred requests takes more than one without. A handshake is counted the same way. A
 // poll() lasts from its first instruction to its return, with whatever interrupted it. Microseconds are instructions at
-// 160 MHz, one each cycle: the real chip waits for its flash cache and its buses on top of that.
+// 160 MHz, one each cycle: the real chip waits for its flash cache and its buses on top of that. `spi_wait`: the part of it in
+// which the processor watches a transfer to or from the W5500 go by.
 
 import { parseElf } from '../sim/cpu/elf'
 import type { Esp32c3Machine } from '../sim/soc/machine'
@@ -33,9 +34,10 @@ export async function measureEsp32c3(firmware: Esp32c3Firmware): Promise<Esp32c3
     ...(await fast.replies('')),
     ...(await slow.replies('_without_accelerator')),
     { name: 'key_exchange', value: await fast.handshake(), unit: 'instructions' },
-    { name: 'longest_poll_idle', value: fast.longestPoll(() => fast.board.advance(3 * SECOND)), unit: 'instructions' },
-    { name: 'longest_poll_four_handshakes', value: await fast.busyPoll(), unit: 'instructions' },
-    { name: 'longest_poll_four_handshakes_without_accelerator', value: await slow.busyPoll(), unit: 'instructions' },
+    ...poll('longest_poll_idle', await fast.longestPoll(async () => fast.board.advance(3 * SECOND))),
+    ...poll('longest_poll_four_handshakes', await fast.longestPoll(() => fast.fourHandshakes())),
+    ...poll('longest_poll_four_handshakes_and_nts', await fast.longestPoll(() => fast.fourHandshakes(true))),
+    ...poll('longest_poll_without_accelerator', await slow.longestPoll(() => slow.fourHandshakes(true))),
     { name: 'flash', value: firmware.sizes.flash, unit: 'bytes' },
     { name: 'static_ram', value: firmware.sizes.ram, unit: 'bytes' },
     { name: 'stack_high_water', value: Math.max(fast.stackUsed(), slow.stackUsed()), unit: 'bytes' },
@@ -55,6 +57,19 @@ export function esp32c3Table(rows: Esp32c3Row[]): string[] {
       const micros = unit === 'instructions' ? `${(value / MHZ).toFixed(1).padStart(12)} us` : ''
       return `  ${name.padEnd(width)} ${Math.round(value).toLocaleString('en').padStart(11)} ${unit.padEnd(12)}${micros}`
     }),
+  ]
+}
+
+/** Instructions, and those of them that only watched the SPI bus. */
+interface Cost {
+  instructions: number
+  spiWait: number
+}
+
+function poll(name: string, { instructions, spiWait }: Cost): Esp32c3Row[] {
+  return [
+    { name, value: instructions, unit: 'instructions' },
+    { name: `${name}_spi_wait`, value: spiWait, unit: 'instructions' },
   ]
 }
 
@@ -78,15 +93,10 @@ class Bench {
     const plain = encodeHeader(0x0123_4567_89ab_cdefn)
     const siv = await this.session(AeadId.AesSivCmac256)
     const gcm = await this.session(AeadId.Aes128GcmSiv)
-    const row = (name: string, request: Uint8Array): Esp32c3Row => ({
-      name: name + suffix,
-      value: this.reply(request),
-      unit: 'instructions',
-    })
     return [
-      ...(suffix === '' ? [row('ntp_reply', plain)] : []),
-      row('nts_reply_aead_15', ntsRequest(siv)),
-      row('nts_reply_aead_30', ntsRequest(gcm)),
+      ...(suffix === '' ? poll('ntp_reply', this.reply(plain)) : []),
+      ...poll(`nts_reply_aead_15${suffix}`, this.reply(ntsRequest(siv))),
+      ...poll(`nts_reply_aead_30${suffix}`, this.reply(ntsRequest(gcm))),
     ]
   }
 
@@ -98,28 +108,26 @@ class Bench {
     // The connection's end is part of it.
     this.board.advance(50e6)
     const lasted = this.board.now - begun
-    return this.instructions() - before - this.idle(lasted)
+    return this.instructions() - before - this.during(lasted).instructions
   }
 
-  /** The longest poll() while four handshakes run and a client asks for the time. */
-  async busyPoll(): Promise<number> {
-    let longest = 0
-    const stop = this.watchPolls((length) => {
-      longest = Math.max(longest, length)
-    })
-    const sessions = Array.from({ length: HANDSHAKES }, () => this.session(AeadId.AesSivCmac256))
-    const request = ntsRequest((await Promise.all(sessions))[0] as Session)
-    for (let i = 0; i < 10; i++) this.board.exchange(request)
-    stop()
-    return longest
+  /** Four handshakes at once; `busy`: with an NTS request every 3 ms. */
+  async fourHandshakes(busy = false): Promise<void> {
+    if (busy) {
+      const request = ntsRequest(await this.session(AeadId.AesSivCmac256))
+      const from = this.board.freshPort()
+      for (let i = 0; i < REQUESTS; i++) this.board.lan.sendUdp(this.board.now + (i + 1) * 3e6, from, 123, request)
+    }
+    await Promise.all(Array.from({ length: HANDSHAKES }, () => this.session(AeadId.AesSivCmac256)))
   }
 
-  longestPoll(run: () => void): number {
-    let longest = 0
-    const stop = this.watchPolls((length) => {
-      longest = Math.max(longest, length)
+  /** The longest poll() while `run` runs. */
+  async longestPoll(run: () => Promise<void>): Promise<Cost> {
+    let longest: Cost = { instructions: 0, spiWait: 0 }
+    const stop = this.watchPolls((cost) => {
+      if (cost.instructions > longest.instructions) longest = cost
     })
-    run()
+    await run()
     stop()
     return longest
   }
@@ -141,47 +149,52 @@ class Bench {
     return this.board.keyExchange({ ca: this.authority, aeads: [aead] })
   }
 
-  /** Instructions of one reply: from what a hundred of them add to a second. */
-  private reply(request: Uint8Array): number {
+  /** One reply: what a hundred of them add to a second. */
+  private reply(request: Uint8Array): Cost {
     const from = this.board.freshPort()
     this.board.advance(SECOND - (this.board.now % SECOND) + 0.2 * SECOND)
-    const idle = this.idle(0.7 * SECOND)
+    const idle = this.during(0.7 * SECOND)
     this.board.advance(0.3 * SECOND)
     for (let i = 0; i < REQUESTS; i++) this.board.lan.sendUdp(this.board.now + (i + 1) * 5e6, from, 123, request)
     this.board.takeAnswers()
-    const before = this.instructions()
-    this.board.advance(0.7 * SECOND)
+    const loaded = this.during(0.7 * SECOND)
     const answered = this.board.takeAnswers().length
     if (answered !== REQUESTS) throw new Error(`${REQUESTS - answered} of ${REQUESTS} requests were not answered`)
-    return (this.instructions() - before - idle) / REQUESTS
+    return {
+      instructions: (loaded.instructions - idle.instructions) / REQUESTS,
+      spiWait: (loaded.spiWait - idle.spiWait) / REQUESTS,
+    }
   }
 
-  /** What the board does in `nanos` when nobody asks it anything. */
-  private idle(nanos: number): number {
-    const before = this.instructions()
+  private during(nanos: number): Cost {
+    const before = this.cost()
     this.board.advance(nanos)
-    return this.instructions() - before
+    return difference(this.cost(), before)
+  }
+
+  private cost(): Cost {
+    return { instructions: this.instructions(), spiWait: this.machine.soc.peripherals.spi2.busyCycles }
   }
 
   private instructions(): number {
     return this.machine.soc.cpu.instructions
   }
 
-  /** Tells the length of every poll() in instructions until the function that it returns is called. */
-  private watchPolls(tell: (instructions: number) => void): () => void {
+  /** Tells the cost of every poll() until the function that it returns is called. */
+  private watchPolls(tell: (cost: Cost) => void): () => void {
     const { soc } = this.machine
     const entry = this.symbol('runtime_poll')
     // The compiler may call it from several places.
     const exits = new Set<number>()
-    let begun = 0
+    let begun: Cost | undefined
     soc.onHook = (pc) => {
       if (pc === entry) {
-        begun = this.instructions()
+        begun = this.cost()
         const back = soc.cpu.register(1)
         if (!exits.has(back)) soc.cpu.setHooks([entry, ...exits.add(back)])
-      } else if (begun > 0) {
-        tell(this.instructions() - begun)
-        begun = 0
+      } else if (begun) {
+        tell(difference(this.cost(), begun))
+        begun = undefined
       }
       return false
     }
@@ -194,4 +207,8 @@ class Bench {
     if (address === undefined) throw new Error(`the image has no symbol ${name}`)
     return address
   }
+}
+
+function difference(after: Cost, before: Cost): Cost {
+  return { instructions: after.instructions - before.instructions, spiWait: after.spiWait - before.spiWait }
 }

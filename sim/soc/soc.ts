@@ -259,7 +259,8 @@ export class Soc implements Host, CpuHost {
     const ahead = this.timeBase.nanos(this.now()) + HORIZON_NANOS
     if (nanos > ahead) return this.timeBase.cycles(ahead)
     this.eventNanos = nanos
-    this.eventCycles = this.timeBase.cycles(nanos)
+    // A clock that was saved in an earlier world may have an edge from before this one began.
+    this.eventCycles = this.timeBase.cycles(Math.max(0, nanos))
     return this.eventCycles
   }
 

@@ -56,6 +56,8 @@ export class Spi2 extends Peripheral {
   connected: () => boolean = () => true
   transfers = 0
   bytes = 0
+  /** Cycles of 160 MHz during which a transfer was in progress. */
+  busyCycles = 0
   private readonly interrupts: InterruptBits
   private start = 0
   private end = Number.POSITIVE_INFINITY
@@ -177,6 +179,7 @@ export class Spi2 extends Peripheral {
     }
     if (this.bit(USER, USR_DUMMY)) at += ((this.field(USER1, 7, 0) + 1) * byteCycles) / 8
     if (this.hasData()) this.data(at, byteCycles)
+    this.busyCycles += this.end - this.start
     this.end = Number.POSITIVE_INFINITY
     this.transfers++
     this.interrupts.set(TRANS_DONE)
