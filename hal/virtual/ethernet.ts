@@ -1,7 +1,7 @@
 // Fits the W5500 model to the machine's SPI bus and capture input.
 
-import { W5500 } from '../../sim/chips/w5500'
 import type { Lan } from '../../sim/chips/lan'
+import { W5500 } from '../../sim/chips/w5500'
 import type { EthernetDevice, EthernetWires } from './devices'
 
 export interface EthernetOptions {
