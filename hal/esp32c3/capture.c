@@ -154,8 +154,6 @@ IN_RAM void capture_read(uint32_t channel, struct edge *out) {
 }
 
 uint32_t capture_level(uint32_t channel) {
-  const uint32_t level = GPIO_IN;
-  if (channel == CHANNEL_PPS) return (level >> BOARD_RECEIVER_PPS) & 1;
-  if (channel == CHANNEL_ETHERNET_INT) return (level >> BOARD_ETHERNET_INT) & 1;
-  return 0;
+  if (channel > CHANNEL_ETHERNET_INT) return 0;
+  return (GPIO_IN >> (channel == CHANNEL_PPS ? BOARD_RECEIVER_PPS : BOARD_ETHERNET_INT)) & 1;
 }

@@ -14,10 +14,7 @@
 
 static uint64_t taken_at;
 
-void console_start(void) {
-  USB_DEVICE_INT_CLR = SERIAL_OUT_RECV_PKT | SERIAL_IN_EMPTY;
-  USB_DEVICE_INT_ENA = SERIAL_OUT_RECV_PKT;
-}
+void console_start(void) { console_interrupt(); }
 
 /** Typed bytes stay in the peripheral's FIFO until console_read. */
 IN_RAM void console_interrupt(void) {

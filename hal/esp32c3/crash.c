@@ -8,17 +8,12 @@
 #define MAGIC 0x4E4D4352u /* "NMCR" */
 
 struct crash {
-  uint32_t magic;
-  uint32_t kind;
-  /** mcause, the wasm trap's number or the reset's reason. */
-  uint32_t code;
+  uint32_t magic, kind;
+  uint32_t code; // mcause, the wasm trap's number or the reset's reason
   uint32_t pc;
-  /** mtval: the address or instruction at fault. */
-  uint32_t address;
-  uint32_t sp;
-  uint32_t ticks_low, ticks_high;
-  /** Stops since power-on. */
-  uint32_t count;
+  uint32_t address; // mtval: the address or instruction at fault
+  uint32_t sp, ticks_low, ticks_high;
+  uint32_t count; // stops since power-on
   uint32_t check;
 };
 
@@ -40,18 +35,11 @@ static inline __attribute__((always_inline)) bool is_valid(void) { return CRASH-
 IN_RAM void crash_stop(enum crash_kind kind, uint32_t code, uint32_t pc, uint32_t address, uint32_t sp) {
   __asm__ volatile("csrci mstatus, 8");
   EXTMEM_ICACHE_CTRL |= BIT(0);
-  const uint32_t count = is_valid() ? CRASH->count + 1 : 1;
   const uint64_t now = systimer_ticks();
-  CRASH->magic = MAGIC;
-  CRASH->kind = kind;
-  CRASH->code = code;
-  CRASH->pc = pc;
-  CRASH->address = address;
-  CRASH->sp = sp;
-  CRASH->ticks_low = (uint32_t)now;
-  CRASH->ticks_high = (uint32_t)(now >> 32);
-  CRASH->count = count;
-  CRASH->check = check(CRASH);
+  const uint32_t count = is_valid() ? CRASH->count + 1 : 1;
+  struct crash record = {MAGIC, kind, code, pc, address, sp, (uint32_t)now, (uint32_t)(now >> 32), count, 0};
+  record.check = check(&record);
+  *CRASH = record;
   RTC_CNTL_OPTIONS0 |= SW_SYS_RST;
   for (;;) {
   }

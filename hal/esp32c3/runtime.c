@@ -26,7 +26,8 @@ uint8_t *runtime_span(uint32_t address, uint32_t length) {
 bool wasm_rt_is_initialized(void) { return true; }
 
 void wasm_rt_trap(wasm_rt_trap_t trap) {
-  crash_stop(CRASH_WASM, trap, (uint32_t)(uintptr_t)__builtin_return_address(0), 0, (uint32_t)(uintptr_t)__builtin_frame_address(0));
+  const uintptr_t pc = (uintptr_t)__builtin_return_address(0);
+  crash_stop(CRASH_WASM, trap, (uint32_t)pc, 0, (uint32_t)(uintptr_t)__builtin_frame_address(0));
 }
 
 /** A signature as a number: counts, then two bits for each value. Two signatures never have the same. */
