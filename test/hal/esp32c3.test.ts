@@ -50,7 +50,7 @@ describe.skipIf(missing)('the compiled firmware on the host', () => {
     })
     for (const aead of [15, 30]) {
       const session = await board.keyExchange({ ca: board.authority(), aeads: [aead] })
-      for (let i = 0; i < 10; i++) {
+      for (let i = 0; i < 14; i++) {
         board.advance(SECOND)
         askNts(board, session)
         board.advance(SECOND)
