@@ -99,7 +99,7 @@ export async function buildCommand() {
 }
 
 /** Runs `make` unless the stamp beside the build says that `outputs` were made from these very `sources`. */
-async function whenStale(name, sources, outputs, make) {
+export async function whenStale(name, sources, outputs, make) {
   const stamp = join(ROOT, 'build', `.${name.replaceAll(' ', '-')}-sources`)
   const hash = createHash('sha256')
   for (const file of sources.sort()) hash.update(`${file}\0`).update(readFileSync(join(ROOT, file)))
@@ -114,7 +114,7 @@ async function whenStale(name, sources, outputs, make) {
 }
 
 /** The TypeScript and JSON files under a folder, as paths from the project's root. */
-function list(folder) {
+export function list(folder) {
   if (!existsSync(join(ROOT, folder))) return []
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(ts|json)$/.test(name))

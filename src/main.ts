@@ -91,6 +91,18 @@ sim
     process.exitCode = simElf(file, options)
   })
 
+sim
+  .command('scenario')
+  .description('play a Wokwi automation scenario (sim/wokwi/scenarios) offline, on the simulated board')
+  .argument('<file>', 'scenario in YAML')
+  .option('--wokwi', "play it on Wokwi's servers instead; needs WOKWI_CLI_TOKEN", false)
+  .option('--timeout <ms>', 'simulated milliseconds that it may take', integer, 300_000)
+  .option('--quiet', 'show the steps only, not what board and chips say', false)
+  .action(async (file, options) => {
+    const { simScenario } = await import('./sim_scenario')
+    process.exitCode = await simScenario(file, options)
+  })
+
 await program.parseAsync()
 
 function integer(text: string): number {

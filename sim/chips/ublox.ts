@@ -41,6 +41,8 @@ export class UbloxReceiver {
   deaf: bool = false
   /** The receiver's TX is not wired or broken: nothing is ever heard. */
   mute: bool = false
+  /** The UART's rate cannot be changed: a port setting with another one is refused. */
+  rateFixed: bool = false
   /** ZDA is among the NMEA sentences. */
   zda: bool = false
   /** This configuration key is refused (VALSET), or this class << 8 | id (old messages); 0 none. */
@@ -441,7 +443,7 @@ export class UbloxReceiver {
   /** CFG-PRT, CFG-MSG, CFG-RATE, CFG-NAV5, CFG-TP5. False: NAK. */
   private applyOld(ready: f64, id: i32, length: i32): bool {
     if (id === 0x00 && length === 20) {
-      if (this.field(0) !== 1) return false
+      if (this.field(0) !== 1 || (this.rateFixed && this.field32(8) !== this.baud)) return false
       this.outUbx = (this.field16(14) & 1) !== 0
       this.outNmea = (this.field16(14) & 2) !== 0
       this.changeBaud(ready, this.field32(8))

@@ -333,6 +333,25 @@ export class W5500 {
     return (index + 1) as u8
   }
 
+  /**
+   * The byte that `transfer` would return after `ahead` bytes more, if the frame is a read and nothing changes until then.
+   * Nothing is counted. For buses whose slave must know its answer before the byte has begun.
+   */
+  peek(ahead: i32): u8 {
+    const index = this.frameIndex + ahead
+    if (index < 3) return (index + 1) as u8
+    const fixed = this.fixedLength()
+    if ((this.control & 4) !== 0 || !this.answers() || (fixed !== 0 && index - 3 >= fixed)) return 0
+    const address = (this.address + ahead) & 0xffff
+    const block = this.control >> 3
+    const n = block >> 2
+    const kind = block & 3
+    if (kind === 0) return n === 0 && address < COMMON_END ? this.readCommon(address) : 0
+    const socket = this.sockets[n]
+    if (kind === 1) return address < SOCKET_END ? this.readSocket(socket, address) : 0
+    return kind === 2 ? socket.tx[this.txIndex(socket, address)] : socket.rx[this.rxIndex(socket, address)]
+  }
+
   deselect(now: f64): void {
     this.advance(now)
     if (this.selected && this.frameIndex < 3) this.fault(Fault.Frame, -1)
