@@ -36,7 +36,7 @@ export function fetchDebianPackages(names) {
   }
   if (wanted === undefined) return `apt-get does not find the Debian packages ${names.join(', ')}`
   console.error(
-    `noonmark: fetching the Debian packages ${wanted.join(', ')} for the tests (once; nothing is installed)`,
+    `noonmark: fetching the Debian packages ${wanted.join(', ')} (once; nothing is installed)`,
   )
   const fetched = run('apt-get', ['download', ...options, ...wanted], { cwd: join(cache, 'archives') })
   if (!fetched.ok) return `apt-get download failed: ${fetched.text.trim().split('\n').at(-1)}`

@@ -1,6 +1,6 @@
 // The HAL ABI: every function that a machine must provide to run the firmware.
 //
-// These declarations are the only imports of build/noonmark.wasm (module "hal/abi", the function's
+// These declarations are the only imports of build/noonmark.wasm (module "abi", the function's
 // own name). The module exports `boot(): void`, `poll(): u64` and its memory; a machine calls nothing else.
 //
 //   poll() returns the tick at which the firmware wants to run again at the latest. The machine calls it
