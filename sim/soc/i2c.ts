@@ -101,7 +101,10 @@ export class I2c extends Peripheral {
     if (offset === SR)
       return (this.busy || this.stuck !== '' ? 0x10 : 0) | (this.received.length << 8) | (this.sent.length << 18)
     if (offset === DATA) return this.received.shift() ?? 0
-    if (offset === INT_RAW) return this.interrupts.raw
+    if (offset === INT_RAW) {
+      if (this.at !== Number.POSITIVE_INFINITY) this.chip.polled(this.at)
+      return this.interrupts.raw
+    }
     if (offset === INT_ST) return this.interrupts.status
     return super.read(offset)
   }

@@ -18,6 +18,7 @@ import type { UbloxDevice } from '../../hal/virtual/receiver'
 import { makeRtc, type SavedRtc, saveRtc } from '../../hal/virtual/rtc'
 import type { Ds3231 } from '../chips/ds3231'
 import { type NorFlash, NorFlashHost } from '../chips/nor_flash'
+import { Counter } from '../chips/w5500'
 import { RealClock, type SimClock, VirtualClock } from '../clock/clock'
 import type { Counters, Machine, Trap } from '../machine'
 import { Random } from '../world/random'
@@ -236,14 +237,26 @@ export class Esp32c3Machine implements Machine {
     if (this.running) this.rest()
   }
 
-  /** Brings the chip to the host's present, in strides; stays with it while the processor works. */
+  /**
+   * Brings the chip to the host's present, in strides, and stays with it while the processor works. Ends when a datagram
+   * has left: Node sends it only when this turn is over, and its timestamp says that it is on the wire.
+   */
   private catchUp(): void {
     const begun = performance.now()
-    do {
+    const sent = this.datagramsSent()
+    let goOn = true
+    while (goOn) {
       const target = this.clock.now()
-      while (this.now < target && performance.now() - begun < TURN_MILLIS)
+      while (goOn && this.now < target) {
         this.advance(Math.min(target, this.now + STRIDE))
-    } while (!this.soc.asleep && this.running && performance.now() - begun < TURN_MILLIS)
+        goOn = performance.now() - begun < TURN_MILLIS && this.datagramsSent() === sent
+      }
+      goOn &&= this.running && !this.soc.asleep
+    }
+  }
+
+  private datagramsSent(): number {
+    return this.ethernet?.chip.counters[Counter.UdpSent] ?? 0
   }
 
   private rest(): void {

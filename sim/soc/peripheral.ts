@@ -16,6 +16,8 @@ export interface Chip {
   raise(source: number, level: boolean): void
   /** The peripheral's next event may come sooner than it said. */
   rescheduled(): void
+  /** The program polls for what will be at `cycles`: time may go on to there, or to an earlier event of somebody else. */
+  polled(cycles: number): void
   /** Something that a driver should not have done; counted, and reported once. */
   complain(sentence: string): void
 }

@@ -35,6 +35,7 @@ export interface Host {
   interrupt(cpuInterrupt: number): void
   /** The next event may have come closer. */
   rescheduled(): void
+  polled(cycles: number): void
   resetChip(cause: ResetCause): void
   /** Cycles of 160 MHz per processor cycle. */
   clockChanged(cyclesPerClock: number): void
@@ -147,6 +148,10 @@ export class Peripherals implements Chip {
 
   rescheduled(): void {
     this.host.rescheduled()
+  }
+
+  polled(cycles: number): void {
+    this.host.polled(cycles)
   }
 
   complain(sentence: string): void {

@@ -2,7 +2,8 @@
 //
 // Time passes by instructions, one cycle each, and by device accesses (`accessCycles`, 0 unless asked for); a WFI skips to
 // the next event. The core runs in slices that end at the next event of a peripheral or of a part on the board, so an edge
-// is seen by the first instruction after it. Not modelled: pipeline stalls, cache misses, the bus's waits. Times of code are
+// is seen by the first instruction after it. A poll of a transfer that is under way takes the time until its end, or until the
+// next event, at once: the rounds of a polling loop are not counted as instructions. Not modelled: pipeline stalls, cache misses, the bus's waits. Times of code are
 // therefore those of its instruction count at one instruction a cycle.
 //
 // The mask ROM is not executed: `ROM_BOOT_NANOS` after a reset the processor enters the image at flash offset 8, as the
@@ -72,6 +73,8 @@ export class Soc implements Host, CpuHost {
   onHook: (pc: number) => boolean = () => false
   /** Writes over the internal analog bus, by the ROM's function: block, register, high bit, low bit, value. */
   readonly analogWrites: number[][] = []
+  /** Processor cycles that passed in polling loops, beside the instructions. */
+  polledCycles = 0
   /** The program cannot go on: an exception without a handler. Only a watchdog helps. */
   halted = false
 
@@ -170,6 +173,16 @@ export class Soc implements Host, CpuHost {
   }
 
   rescheduled(): void {
+    this.cpu.stop()
+  }
+
+  /** A program that polls would go round and round until then: it is spared the rounds, not the time. */
+  polled(cycles: number): void {
+    const until = Math.min(cycles, this.nextEvent())
+    const missing = Math.ceil((until - this.now()) / this.perClock)
+    if (missing <= 0) return
+    this.polledCycles += missing
+    this.cpu.addCycles(missing)
     this.cpu.stop()
   }
 

@@ -82,6 +82,7 @@ export class Spi2 extends Peripheral {
 
   override read(offset: number): number {
     if (offset === CMD) {
+      if (this.end !== Number.POSITIVE_INFINITY) this.chip.polled(this.end)
       this.finishIfDue()
       return this.end === Number.POSITIVE_INFINITY ? 0 : USR
     }

@@ -54,9 +54,10 @@ export class SpiFlash extends Peripheral {
   }
 
   override read(offset: number): number {
-    // Polled all the time: that the command has ended is an event, and has been dealt with.
-    if (offset === CMD) return this.end === Number.POSITIVE_INFINITY ? 0 : USR
-    return super.read(offset)
+    if (offset !== CMD) return super.read(offset)
+    if (this.end === Number.POSITIVE_INFINITY) return 0
+    this.chip.polled(this.end)
+    return USR
   }
 
   override write(offset: number, value: number): void {

@@ -6,23 +6,33 @@ import { Esp32c3LanBoard, type Esp32c3LanBoardOptions, type LanBoard } from '../
 
 export const SECOND = 1e9
 
-let firmware: Promise<Esp32c3Firmware> | undefined
+/** The image; without a RISC-V compiler there is none, and why. */
+let firmware: Esp32c3Firmware | undefined
+let reason: string | undefined
+try {
+  firmware = await esp32c3Firmware()
+} catch (error) {
+  reason = `the ESP32-C3 image cannot be built here: ${(error as Error).message}`
+  console.log(reason)
+}
 
-/** Builds the image once. */
-export function imageUnderTest(): Promise<Esp32c3Firmware> {
-  firmware ??= esp32c3Firmware()
+/** Why the image cannot be tested; undefined when it can. */
+export const missing: string | undefined = reason
+
+export function imageUnderTest(): Esp32c3Firmware {
+  if (!firmware) throw new Error(reason)
   return firmware
 }
 
 export type Options = Omit<Esp32c3LanBoardOptions, keyof Esp32c3Firmware>
 
-export async function makeChip(options: Options = {}): Promise<Esp32c3LanBoard> {
-  return new Esp32c3LanBoard({ ...(await imageUnderTest()), ...options })
+export function makeChip(options: Options = {}): Esp32c3LanBoard {
+  return new Esp32c3LanBoard({ ...imageUnderTest(), ...options })
 }
 
 /** A board that has said that it is ready. */
-export async function readyChip(options: Options = {}): Promise<Esp32c3LanBoard> {
-  const board = await makeChip(options)
+export function readyChip(options: Options = {}): Esp32c3LanBoard {
+  const board = makeChip(options)
   if (!board.runUntilSaid('ready', 60)) throw new Error(`not ready within 60 s: ${board.consoleText}`)
   return board
 }
@@ -33,19 +43,16 @@ export function asLanBoard(board: Esp32c3LanBoard): LanBoard {
 }
 
 /** Address of a symbol of the image. */
-export async function symbol(name: string): Promise<number> {
-  const address = parseElf((await imageUnderTest()).elf).symbols.get(name)
+export function symbol(name: string): number {
+  const address = parseElf(imageUnderTest().elf).symbols.get(name)
   if (address === undefined) throw new Error(`the image has no symbol ${name}`)
   return address
 }
 
 /** The captured edge of a channel as hal/esp32c3/capture.c holds it. */
-export async function edge(
-  board: Esp32c3LanBoard,
-  channel: number,
-): Promise<{ count: number; late: number; ticks: number }> {
+export function edge(board: Esp32c3LanBoard, channel: number): { count: number; late: number; ticks: number } {
   const { cpu } = board.machine.soc
-  const bytes = cpu.read((await symbol('edges')) + 16 * channel, 16)
+  const bytes = cpu.read(symbol('edges') + 16 * channel, 16)
   const view = new DataView(bytes.buffer)
   return {
     count: view.getUint32(0, true),

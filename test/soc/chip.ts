@@ -87,6 +87,7 @@ export class TestChip implements Host {
     this.presented = cpuInterrupt
   }
   rescheduled(): void {}
+  polled(): void {}
   resetChip(cause: ResetCause): void {
     this.resets.push(cause)
     this.peripherals.reset(cause)
