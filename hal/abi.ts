@@ -110,10 +110,10 @@ export declare function flash_erase(offset: u32): i32
 /** Fills `out` with `length` bytes of full entropy from the hardware source. 0 or `HalError.Fault`. */
 export declare function entropy(out: usize, length: u32): i32
 
-/** Loads a 16- or 32-byte AES key into the accelerator. 0 when done, `HalError.Fault` when the board has none. */
+/** Loads a 16- or 32-byte AES key (4-aligned) into the accelerator. 0 when done, `HalError.Fault` when the board has none. */
 export declare function aes_load(key: usize, length: u32): i32
 
-/** Encrypts one 16-byte block with the loaded key. `input` and `output` may be the same. */
+/** Encrypts one 16-byte block with the loaded key. `input` and `output`, both 4-aligned, may be the same. */
 export declare function aes_encrypt(input: usize, output: usize): void
 
 /** Moves up to `capacity` bytes typed at the console to `out`; returns how many. */

@@ -1,7 +1,5 @@
 // The AES accelerator in its typical mode: one block, no DMA. TRM chapter 19.
 
-#include <string.h>
-
 #include "machine.h"
 #include "registers.h"
 
@@ -13,22 +11,12 @@ void aes_start(void) { AES_DMA_ENABLE = 0; }
 int32_t aes_load(const uint8_t *key, uint32_t length) {
   if (length != 16 && length != 32) return HAL_FAULT;
   AES_MODE = length == 16 ? ENCRYPT_128 : ENCRYPT_256;
-  for (uint32_t i = 0; i < length / 4; i++) {
-    uint32_t word;
-    memcpy(&word, key + 4 * i, 4);
-    AES_KEY(i) = word;
-  }
+  const uint32_t *words = (const uint32_t *)(const void *)key;
+  for (uint32_t i = 0; i < length / 4; i++) AES_KEY(i) = words[i];
   return 0;
 }
 
 IN_RAM void aes_encrypt(const uint8_t *input, uint8_t *output) {
-  if (((uintptr_t)input | (uintptr_t)output) & 3) {
-    uint32_t block[4];
-    memcpy(block, input, 16);
-    aes_encrypt((const uint8_t *)block, (uint8_t *)block);
-    memcpy(output, block, 16);
-    return;
-  }
   const uint32_t *from = (const uint32_t *)(const void *)input;
   uint32_t *to = (uint32_t *)(void *)output;
   for (uint32_t i = 0; i < 4; i++) AES_TEXT_IN(i) = from[i];

@@ -53,9 +53,6 @@ static inline uint32_t inputs(void) {
   return value & (INPUT_PPS | INPUT_INT);
 }
 
-static inline void interrupts_off(void) { __asm__ volatile("csrci mstatus, 8" ::: "memory"); }
-static inline void interrupts_on(void) { __asm__ volatile("csrsi mstatus, 8" ::: "memory"); }
-
 void capture_start(void) {
   __asm__ volatile("csrwi 0x7e0, 1\n csrwi 0x7e1, 1"); // count cycles, run
   pins_input(BOARD_RECEIVER_PPS, false, CPU_GPIO0_SIGNAL);

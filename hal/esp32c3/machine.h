@@ -75,7 +75,11 @@ uint32_t uart_write(const uint8_t *data, uint32_t length);
 void i2c_start(void);
 int32_t i2c_transfer(uint32_t address, const uint8_t *write, uint32_t write_length, uint8_t *read, uint32_t read_length);
 // spi.c
+static inline void interrupts_off(void) { __asm__ volatile("csrci mstatus, 8" ::: "memory"); }
+static inline void interrupts_on(void) { __asm__ volatile("csrsi mstatus, 8" ::: "memory"); }
+
 void spi_start(void);
+void spi_interrupt(void);
 void spi_write(uint32_t header, uint32_t header_length, const uint8_t *data, uint32_t length);
 void spi_read(uint32_t header, uint32_t header_length, uint8_t *data, uint32_t length);
 // flash.c

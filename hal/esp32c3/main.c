@@ -8,6 +8,7 @@
 
 // Interrupt sources (TRM table 8-1) and the two CPU interrupts they share; start.S has the vectors.
 #define SOURCE_GPIO 16
+#define SOURCE_SPI2 19
 #define SOURCE_UART1 22
 #define SOURCE_USB 26
 #define SOURCE_SYSTIMER_TARGET0 37
@@ -25,6 +26,7 @@ IN_RAM void machine_wake(void) { woken = true; }
 
 static void interrupts_start(void) {
   INTERRUPT_CORE0_MAP(SOURCE_GPIO) = EDGE_INTERRUPT;
+  INTERRUPT_CORE0_MAP(SOURCE_SPI2) = SERVICE_INTERRUPT;
   INTERRUPT_CORE0_MAP(SOURCE_UART1) = SERVICE_INTERRUPT;
   INTERRUPT_CORE0_MAP(SOURCE_USB) = SERVICE_INTERRUPT;
   INTERRUPT_CORE0_MAP(SOURCE_SYSTIMER_TARGET0) = SERVICE_INTERRUPT;
@@ -42,6 +44,7 @@ IN_RAM void service_interrupt_leave(void) { INTERRUPT_CORE0_CPU_INT_THRESH = SER
 IN_RAM void service_interrupt(void) {
   uart_interrupt();
   console_interrupt();
+  spi_interrupt();
   systimer_alarm_clear();
   machine_wake();
 }

@@ -1,5 +1,5 @@
 // GP-SPI2 to the W5500: mode 0, most significant bit first, the chip select driven by software around as many bursts of 64
-// bytes as the transaction needs. TRM chapter 27.
+// bytes as the transaction needs. TRM chapter 27. The processor sleeps while a burst is on the wire.
 
 #include <string.h>
 
@@ -14,6 +14,7 @@
 #define USR_ADDR BIT(30)
 #define CTRL_MSB_FIRST 0x003C0000u
 #define NO_HARDWARE_CS 0x3Fu
+#define TRANS_DONE BIT(12)
 #define RX_AFIFO_RST BIT(29)
 #define BUF_AFIFO_RST BIT(30)
 #define CLOCKS_ON_80_MHZ 7u
@@ -32,64 +33,65 @@ void spi_start(void) {
   SPI2_CLOCK = (DIVIDER - 1) << 12 | (DIVIDER / 2 - 1) << 6 | (DIVIDER - 1);
   SPI2_DMA_CONF = RX_AFIFO_RST | BUF_AFIFO_RST;
   SPI2_DMA_CONF = 0;
+  SPI2_DMA_INT_CLR = TRANS_DONE;
   pins_output(BOARD_ETHERNET_CS, 1);
   IO_MUX_GPIO(BOARD_ETHERNET_SCLK) = MCU_SEL_FSPI | FUN_DRV_20MA;
   IO_MUX_GPIO(BOARD_ETHERNET_MOSI) = MCU_SEL_FSPI | FUN_DRV_20MA;
   IO_MUX_GPIO(BOARD_ETHERNET_MISO) = MCU_SEL_FSPI | FUN_DRV_20MA | FUN_IE;
 }
 
-/** Does what the registers describe, and waits until it is done. */
+/** Does what the registers describe, and sleeps until it is done; edges are still captured. */
 static inline __attribute__((always_inline)) void go(uint32_t user) {
   SPI2_USER = user;
   SPI2_CMD = UPDATE;
   while (SPI2_CMD & UPDATE) {
   }
+  SPI2_DMA_INT_ENA = TRANS_DONE;
+  interrupts_off();
   SPI2_CMD = USR;
-  while (SPI2_CMD & USR) {
+  for (;;) {
+    __asm__ volatile("wfi" ::: "memory");
+    if (SPI2_DMA_INT_RAW & TRANS_DONE) break;
+    // Something else has ended the sleep: it gets its turn.
+    interrupts_on();
+    interrupts_off();
   }
+  SPI2_DMA_INT_CLR = TRANS_DONE;
+  interrupts_on();
 }
 
-static inline __attribute__((always_inline)) uint32_t begin(uint32_t header, uint32_t header_length) {
+/** Part of the service interrupt: the burst's end need not interrupt anything, and is still to be seen in RAW. */
+IN_RAM void spi_interrupt(void) { SPI2_DMA_INT_ENA = 0; }
+
+/** One transaction: `direction` is USR_MOSI, to the chip, or USR_MISO. */
+static inline __attribute__((always_inline)) void transfer(uint32_t header, uint32_t header_length, uint8_t *data, uint32_t length, uint32_t direction) {
+  if (header_length > 4) return;
+  uint32_t words[BURST / 4], user = header_length ? USR_ADDR : 0;
   GPIO_OUT_W1TC = BIT(BOARD_ETHERNET_CS);
-  if (header_length == 0) return 0;
-  SPI2_ADDR = header << (32 - 8 * header_length);
+  SPI2_ADDR = header << ((32 - 8 * header_length) & 31);
   SPI2_USER1 = (8 * header_length - 1) << 27;
-  return USR_ADDR;
+  while (user || length) {
+    const uint32_t burst = length < BURST ? length : BURST;
+    if (direction == USR_MOSI) {
+      memcpy(words, data, burst);
+      for (uint32_t i = 0; 4 * i < burst; i++) SPI2_W(i) = words[i];
+    }
+    if (burst) SPI2_MS_DLEN = 8 * burst - 1;
+    go(user | (burst ? direction : 0));
+    if (direction == USR_MISO) {
+      for (uint32_t i = 0; 4 * i < burst; i++) words[i] = SPI2_W(i);
+      memcpy(data, words, burst);
+    }
+    user = 0;
+    data += burst;
+    length -= burst;
+  }
+  GPIO_OUT_W1TS = BIT(BOARD_ETHERNET_CS);
 }
 
 IN_RAM void spi_write(uint32_t header, uint32_t header_length, const uint8_t *data, uint32_t length) {
-  if (header_length > 4) return;
-  uint32_t user = begin(header, header_length);
-  while (user || length) {
-    const uint32_t burst = length < BURST ? length : BURST;
-    for (uint32_t i = 0; i < burst; i += 4) {
-      uint32_t word = 0;
-      memcpy(&word, data + i, burst - i < 4 ? burst - i : 4);
-      SPI2_W(i / 4) = word;
-    }
-    if (burst) SPI2_MS_DLEN = 8 * burst - 1;
-    go(user | (burst ? USR_MOSI : 0));
-    user = 0;
-    data += burst;
-    length -= burst;
-  }
-  GPIO_OUT_W1TS = BIT(BOARD_ETHERNET_CS);
+  transfer(header, header_length, (uint8_t *)(uintptr_t)data, length, USR_MOSI);
 }
-
 IN_RAM void spi_read(uint32_t header, uint32_t header_length, uint8_t *data, uint32_t length) {
-  if (header_length > 4) return;
-  uint32_t user = begin(header, header_length);
-  while (user || length) {
-    const uint32_t burst = length < BURST ? length : BURST;
-    if (burst) SPI2_MS_DLEN = 8 * burst - 1;
-    go(user | (burst ? USR_MISO : 0));
-    for (uint32_t i = 0; i < burst; i += 4) {
-      const uint32_t word = SPI2_W(i / 4);
-      memcpy(data + i, &word, burst - i < 4 ? burst - i : 4);
-    }
-    user = 0;
-    data += burst;
-    length -= burst;
-  }
-  GPIO_OUT_W1TS = BIT(BOARD_ETHERNET_CS);
+  transfer(header, header_length, data, length, USR_MISO);
 }
