@@ -12,7 +12,16 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ESPLoader } from 'esptool-js'
 import type { Area } from '../sim/soc/board'
-import { findPort, loadSerial, optional, portTable, type Serial, SerialError, WebSerialPort } from './serial_transport'
+import {
+  findPort,
+  isUsbSerialJtag,
+  loadSerial,
+  optional,
+  portTable,
+  type Serial,
+  SerialError,
+  WebSerialPort,
+} from './serial_transport'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const BOARD_FILE = `${ROOT}boards/esp32c3-devkitm-w5500.json`
@@ -158,7 +167,8 @@ async function writeImage(
     await during('the flasher stub did not start', async () => {
       await stopWatchdogs(loader)
       await loader.runStub()
-      if (options.baud !== ROM_BAUD) await loader.changeBaud()
+      // The chip's own USB has no baud rate.
+      if (options.baud !== ROM_BAUD && !isUsbSerialJtag(info)) await loader.changeBaud()
     })
     await checkFlashSize(loader, map)
     if (options.erase) {

@@ -64,7 +64,10 @@ export class FakeEsp32c3 {
   typed = ''
   /** Registers in the order of their writing. */
   readonly writes: [number, number][] = []
+  /** The rate that the bootloader listens at. */
   private baud = ROM_BAUD
+  /** The highest that it was told. */
+  fastest = ROM_BAUD
   private hostBaud = 0
   private boot = false
   private lines = { dtr: false, rts: false }
@@ -198,6 +201,7 @@ export class FakeEsp32c3 {
     [Op.ChangeBaud]: (data) => {
       this.answer(Op.ChangeBaud)
       this.baud = data.readUInt32LE(0)
+      this.fastest = Math.max(this.fastest, this.baud)
     },
     [Op.EraseFlash]: () => {
       this.flash.fill(0xff)

@@ -86,6 +86,7 @@ describe('noonmark flash', () => {
   it('restarts_the_device_into_the_new_image', async () => {
     const { chip } = await run()
     expect(chip.mode).toBe('running')
+    expect(chip.fastest).toBe(115_200)
     expect(chip.starts).toBe(1)
   })
 
@@ -100,6 +101,7 @@ describe('noonmark flash', () => {
   it('works_through_a_bridge_whose_baud_rate_counts', async () => {
     const outcome = await run({ usb: false })
     expect(outcome.complaints).toEqual([])
+    expect(outcome.chip.fastest).toBe(460_800)
     expect(Buffer.from(outcome.chip.flash.subarray(0, image.length)).equals(image)).toBe(true)
   })
 
