@@ -103,13 +103,12 @@ function ethernet({ ethernet: { pins, bus } }) {
   }
 }
 
-function leds({ leds: { locked, activity } }) {
+function leds({ leds: { locked } }) {
   return {
-    title: 'LEDs (optional)',
+    title: 'LED (optional)',
     subtitle: 'anode here, cathode to GND',
     rows: [
       signal('locked', locked, 'on: locked', 'pin', '1 kΩ in series'),
-      signal('activity', activity, 'not used yet', 'pin', '1 kΩ in series'),
     ],
   }
 }

@@ -29,8 +29,6 @@ export const enum Pin {
   EthernetReset = 0,
   /** Lit while the clock is locked to the receiver. */
   LedLocked = 1,
-  /** Toggled by each served packet. */
-  LedActivity = 2,
 }
 
 /** Bits of `features()`. */

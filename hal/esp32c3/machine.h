@@ -15,7 +15,7 @@
 
 enum { HAL_NACK = -1, HAL_TIMEOUT = -2, HAL_RANGE = -3, HAL_FAULT = -4 };
 enum { CHANNEL_PPS, CHANNEL_ETHERNET_INT, CHANNEL_RTC_SQW };
-enum { PIN_ETHERNET_RESET, PIN_LED_LOCKED, PIN_LED_ACTIVITY };
+enum { PIN_ETHERNET_RESET, PIN_LED_LOCKED };
 enum { FEATURE_AES = 1, FEATURE_RTC_SQW = 2 };
 
 /** As `capture` of hal/abi.ts writes it. */

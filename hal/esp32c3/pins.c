@@ -11,12 +11,11 @@
 #define IN_SEL_MATRIX BIT(6)
 #define OUT_SEL_PLAIN 128u
 
-static const uint8_t gpio_of[] = {BOARD_ETHERNET_RESET, BOARD_LED_LOCKED, BOARD_LED_ACTIVITY};
+static const uint8_t gpio_of[] = {BOARD_ETHERNET_RESET, BOARD_LED_LOCKED};
 
 void pins_start(void) {
   pins_output(BOARD_ETHERNET_RESET, 1);
   pins_output(BOARD_LED_LOCKED, 0);
-  pins_output(BOARD_LED_ACTIVITY, 0);
 }
 
 void pins_write(uint32_t pin, uint32_t level) {

@@ -17,7 +17,7 @@ export interface BoardFile {
   ethernet: { pins: { sclk: number; mosi: number; miso: number; cs: number; int: number; reset: number } }
   receiver: { pins: { rx: number; tx: number; pps: number } }
   rtc: { pins: { sda: number; scl: number; sqw: number | null } }
-  leds: { locked: number; activity: number }
+  leds: { locked: number }
   flash: { size: number; image: Area; log: Area; settings: Area }
 }
 
