@@ -13,6 +13,7 @@ import { NorFlash, type NorFlashHost } from '../chips/nor_flash'
 import { Cpu, type CpuHost } from '../cpu/core'
 import { Esp32c3Memory, ROM } from '../cpu/esp32c3_memory'
 import type { Crystal } from '../world/crystal'
+import { PERIPHERALS_FROM, PERIPHERALS_TO } from './bus'
 import { FlashChip } from './flash_chip'
 import { type Host, Peripherals } from './peripherals'
 import { ResetCause } from './rtc_cntl'
@@ -217,11 +218,13 @@ export class Soc implements Host, CpuHost {
   // ---- Host of the core.
 
   mmioRead(address: number, size: number): number {
+    if (!isDevice(address)) return this.nothingThere()
     this.accessed(address)
     return this.peripherals.bus.read(address, size)
   }
 
   mmioWrite(address: number, value: number, size: number): void {
+    if (!isDevice(address)) return void this.nothingThere()
     this.accessed(address)
     this.peripherals.bus.write(address, value, size)
   }
@@ -336,6 +339,12 @@ export class Soc implements Host, CpuHost {
       )
   }
 
+  /** Neither memory nor a peripheral: an access fault. */
+  private nothingThere(): number {
+    this.cpu.fault()
+    return 0
+  }
+
   /** Memory without power holds anything. */
   private scramble(bytes: Uint8Array): void {
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
@@ -347,4 +356,8 @@ export class Soc implements Host, CpuHost {
       words[i] = x
     }
   }
+}
+
+function isDevice(address: number): boolean {
+  return address >= PERIPHERALS_FROM && address < PERIPHERALS_TO
 }
