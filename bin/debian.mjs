@@ -35,9 +35,7 @@ export function fetchDebianPackages(names) {
     wanted = missing(names, options)
   }
   if (wanted === undefined) return `apt-get does not find the Debian packages ${names.join(', ')}`
-  console.error(
-    `noonmark: fetching the Debian packages ${wanted.join(', ')} (once; nothing is installed)`,
-  )
+  console.error(`noonmark: fetching the Debian packages ${wanted.join(', ')} (once; nothing is installed)`)
   const fetched = run('apt-get', ['download', ...options, ...wanted], { cwd: join(cache, 'archives') })
   if (!fetched.ok) return `apt-get download failed: ${fetched.text.trim().split('\n').at(-1)}`
   mkdirSync(DEBIAN_ROOT, { recursive: true })

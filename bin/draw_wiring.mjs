@@ -107,9 +107,7 @@ function leds({ leds: { locked } }) {
   return {
     title: 'LED (optional)',
     subtitle: 'anode here, cathode to GND',
-    rows: [
-      signal('locked', locked, 'on: locked', 'pin', '1 kΩ in series'),
-    ],
+    rows: [signal('locked', locked, 'on: locked', 'pin', '1 kΩ in series')],
   }
 }
 
