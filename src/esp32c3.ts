@@ -1,7 +1,7 @@
 // What the simulated ESP32-C3 runs: the flash image, built when it is stale, the processor core, the board's file.
 
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BoardFile } from '../sim/soc/board'
@@ -9,6 +9,10 @@ import type { BoardFile } from '../sim/soc/board'
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const OUT = join(ROOT, 'build/esp32c3')
 const BOARD = join(ROOT, 'boards/esp32c3-devkitm-w5500.json')
+const STAMP = join(OUT, '.built')
+const LOCK = join(OUT, '.lock')
+/** Milliseconds. */
+const LONGEST_BUILD = 180_000
 
 export interface Esp32c3Firmware {
   /** build/esp32c3/noonmark.bin. */
@@ -24,21 +28,47 @@ export interface Esp32c3Firmware {
 
 /** Builds the image if its sources have changed. Rejects with an Error whose message is a sentence. */
 export async function esp32c3Firmware(): Promise<Esp32c3Firmware> {
-  const stamp = join(OUT, '.built')
-  if (!existsSync(stamp) || JSON.parse(readFileSync(stamp, 'utf8')).digest !== sourceDigest()) {
-    console.error('noonmark: building the ESP32-C3 image')
-    // Not bundled: the build finds its files from its own place.
-    const { buildImage } = await import(new URL('../bin/build_esp32c3.mjs', import.meta.url).href)
-    const { flash, ram } = await buildImage()
-    writeFileSync(stamp, JSON.stringify({ digest: sourceDigest(), flash, ram }))
-  }
-  const { flash, ram } = JSON.parse(readFileSync(stamp, 'utf8'))
+  if (!isFresh()) await alone(build)
+  const { flash, ram } = JSON.parse(readFileSync(STAMP, 'utf8'))
   return {
     image: readFileSync(join(OUT, 'noonmark.bin')),
     elf: readFileSync(join(OUT, 'noonmark.elf')),
     core: readFileSync(join(ROOT, 'build/rv32.wasm')),
     board: JSON.parse(readFileSync(BOARD, 'utf8')) as BoardFile,
     sizes: { flash, ram },
+  }
+}
+
+function isFresh(): boolean {
+  return existsSync(STAMP) && JSON.parse(readFileSync(STAMP, 'utf8')).digest === sourceDigest()
+}
+
+async function build(): Promise<void> {
+  if (isFresh()) return
+  console.error('noonmark: building the ESP32-C3 image')
+  // Not bundled: the build finds its files from its own place.
+  const { buildImage } = await import(new URL('../bin/build_esp32c3.mjs', import.meta.url).href)
+  const { flash, ram } = await buildImage()
+  writeFileSync(STAMP, JSON.stringify({ digest: sourceDigest(), flash, ram }))
+}
+
+/** One build at a time: test files run side by side. A lock older than the longest build is left over. */
+async function alone(work: () => Promise<void>): Promise<void> {
+  mkdirSync(OUT, { recursive: true })
+  for (;;) {
+    try {
+      mkdirSync(LOCK)
+      break
+    } catch {
+      const age = Date.now() - (statSync(LOCK, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+      if (age > LONGEST_BUILD) rmSync(LOCK, { recursive: true, force: true })
+      else await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+  try {
+    await work()
+  } finally {
+    rmSync(LOCK, { recursive: true, force: true })
   }
 }
 

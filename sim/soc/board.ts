@@ -52,6 +52,8 @@ export class Board implements Parts {
   onPin: (pad: number, level: number, nanos: number) => void = () => {}
   private pulseFalls = Number.POSITIVE_INFINITY
   private selected = false
+  /** Falls of INTn that the pad has seen. */
+  private falls = 0
 
   constructor(
     private readonly soc: { readonly peripherals: Peripherals; readonly timeBase: { nanos(cycles: number): number } },
@@ -111,8 +113,15 @@ export class Board implements Parts {
     this.showInterrupt()
   }
 
+  /** INTn at its pad. A fall that followed a rise unseen is an edge all the same. */
   private showInterrupt(): void {
-    this.soc.peripherals.gpio.drive(this.file.ethernet.pins.int, this.ethernet?.chip.intLevel ?? 1)
+    const { gpio } = this.soc.peripherals
+    const pad = this.file.ethernet.pins.int
+    const chip = this.ethernet?.chip
+    const falls = chip?.intFalls ?? 0
+    if (falls !== this.falls) gpio.drive(pad, 1)
+    this.falls = falls
+    gpio.drive(pad, chip?.intLevel ?? 1)
   }
 
   private nanos(): number {
@@ -152,7 +161,9 @@ export class Board implements Parts {
         if (this.ethernet === undefined || !this.selected) return 0xff
         const { chip } = this.ethernet
         chip.advance(nanos)
-        return chip.transfer(mosi)
+        const miso = chip.transfer(mosi)
+        this.showInterrupt()
+        return miso
       },
     }
   }

@@ -56,6 +56,13 @@ export class Gpio extends Peripheral {
   private input = 0
   private status = 0
   private readonly outputs: (number | undefined)[] = new Array(PADS).fill(undefined)
+  /** Pads whose input is enabled; whose changes, or levels, are latched; that interrupt the processor. By bit. */
+  private inputs = 0
+  private rising = 0
+  private falling = 0
+  private whileLow = 0
+  private whileHigh = 0
+  private interrupting = 0
   private ready = false
 
   constructor(
@@ -80,18 +87,15 @@ export class Gpio extends Peripheral {
   override reset(): void {
     super.reset()
     this.status = 0
-    this.update()
-    this.raise()
+    this.configure()
   }
 
   /** A part on the board drives a pad. */
   drive(pad: number, level: number): void {
-    this.driven |= 1 << pad
-    if (((this.external >>> pad) & 1) === level) {
-      this.update()
-      return
-    }
-    this.external ^= 1 << pad
+    const bit = 1 << pad
+    if ((this.driven & bit) !== 0 && (this.external & bit) === level << pad) return
+    this.driven |= bit
+    this.external = level === 0 ? this.external & ~bit : this.external | bit
     this.update()
   }
 
@@ -126,15 +130,39 @@ export class Gpio extends Peripheral {
     return bits
   }
 
-  /** Levels or pulls may have changed. */
-  update(): void {
+  /** Functions, pulls or drivers of pads may have changed. */
+  configure(): void {
     if (!this.ready) return
-    for (let pad = 0; pad < PADS; pad++) this.updateOutput(pad)
-    let input = 0
-    for (let pad = 0; pad < PADS; pad++) if (this.ioMux().inputEnabled(pad)) input |= this.level(pad) << pad
+    this.inputs = 0
+    this.rising = 0
+    this.falling = 0
+    this.whileLow = 0
+    this.whileHigh = 0
+    this.interrupting = 0
+    for (let pad = 0; pad < PADS; pad++) {
+      const bit = 1 << pad
+      const type = this.field(PIN0 + 4 * pad, 9, 7)
+      if (this.ioMux().inputEnabled(pad)) this.inputs |= bit
+      if (type === IntType.Rising || type === IntType.Any) this.rising |= bit
+      if (type === IntType.Falling || type === IntType.Any) this.falling |= bit
+      if (type === IntType.Low) this.whileLow |= bit
+      if (type === IntType.High) this.whileHigh |= bit
+      if (this.bit(PIN0 + 4 * pad, CPU_INT)) this.interrupting |= bit
+      this.updateOutput(pad)
+    }
+    this.update()
+  }
+
+  /** Levels may have changed. */
+  private update(): void {
+    if (!this.ready) return
     const before = this.input
-    if (input === before) return
-    this.input = input
+    let input = this.external & this.driven
+    for (let rest = this.inputs & ~this.driven; rest !== 0; rest &= rest - 1) {
+      const pad = 31 - Math.clz32(rest & -rest)
+      input |= this.level(pad) << pad
+    }
+    this.input = input & this.inputs
     this.sense(before)
   }
 
@@ -142,20 +170,35 @@ export class Gpio extends Peripheral {
     if (offset === IN) return this.input
     if (offset === STRAP) return STRAP_VALUE
     if (offset === STATUS) return this.status
-    if (offset === PCPU_INT) return this.interrupting()
+    if (offset === PCPU_INT) return this.status & this.interrupting
     return super.read(offset)
   }
 
   override write(offset: number, value: number): void {
-    if (offset === OUT_W1TS) this.words[OUT >>> 2]! |= value
-    else if (offset === OUT_W1TC) this.words[OUT >>> 2]! &= ~value
-    else if (offset === ENABLE_W1TS) this.words[ENABLE >>> 2]! |= value
-    else if (offset === ENABLE_W1TC) this.words[ENABLE >>> 2]! &= ~value
-    else if (offset === STATUS) this.status = value
-    else if (offset === STATUS_W1TS) this.status |= value
-    else if (offset === STATUS_W1TC) this.status &= ~value
-    else super.write(offset, value)
-    if (offset < STRAP || offset >= FUNC0_OUT_SEL_CFG) this.update()
+    if (offset === OUT_W1TS) this.setOut(this.words[OUT >>> 2]! | value)
+    else if (offset === OUT_W1TC) this.setOut(this.words[OUT >>> 2]! & ~value)
+    else if (offset === OUT) this.setOut(value)
+    else if (offset === STATUS_W1TC) this.setStatus(this.status & ~value)
+    else if (offset === STATUS_W1TS) this.setStatus(this.status | value)
+    else if (offset === STATUS) this.setStatus(value)
+    else {
+      if (offset === ENABLE_W1TS) this.words[ENABLE >>> 2]! |= value
+      else if (offset === ENABLE_W1TC) this.words[ENABLE >>> 2]! &= ~value
+      else super.write(offset, value)
+      this.configure()
+    }
+  }
+
+  private setOut(value: number): void {
+    let changed = this.words[OUT >>> 2]! ^ value
+    this.words[OUT >>> 2] = value
+    for (changed &= (1 << PADS) - 1; changed !== 0; changed &= changed - 1)
+      this.updateOutput(31 - Math.clz32(changed & -changed))
+    this.update()
+  }
+
+  private setStatus(value: number): void {
+    this.status = value
     this.sense(this.input)
   }
 
@@ -180,26 +223,10 @@ export class Gpio extends Peripheral {
 
   /** Latches what the change from `before` to the present input asks for. */
   private sense(before: number): void {
-    for (let pad = 0; pad < PADS; pad++) {
-      const was = (before >>> pad) & 1
-      const is = (this.input >>> pad) & 1
-      const type = this.field(PIN0 + 4 * pad, 9, 7)
-      if (type === 0) continue
-      const rise = was === 0 && is === 1 && (type === IntType.Rising || type === IntType.Any)
-      const fall = was === 1 && is === 0 && (type === IntType.Falling || type === IntType.Any)
-      const level = (type === IntType.Low && is === 0) || (type === IntType.High && is === 1)
-      if (rise || fall || level) this.status |= 1 << pad
-    }
-    this.raise()
-  }
-
-  private interrupting(): number {
-    let bits = 0
-    for (let pad = 0; pad < PADS; pad++) if (this.bit(PIN0 + 4 * pad, CPU_INT)) bits |= this.status & (1 << pad)
-    return bits
-  }
-
-  private raise(): void {
-    this.chip.raise(Source.Gpio, this.interrupting() !== 0)
+    const changed = before ^ this.input
+    this.status |= changed & this.input & this.rising
+    this.status |= changed & ~this.input & this.falling
+    this.status |= (this.input & this.whileHigh) | (~this.input & this.whileLow)
+    this.chip.raise(Source.Gpio, (this.status & this.interrupting) !== 0)
   }
 }

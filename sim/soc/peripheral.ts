@@ -72,7 +72,7 @@ export abstract class Peripheral {
 
   /** A field of a register. */
   protected field(offset: number, high: number, low: number): number {
-    return (this.words[offset >>> 2]! >>> low) & (2 ** (high - low + 1) - 1)
+    return (this.words[offset >>> 2]! << (31 - high)) >>> (31 - high + low)
   }
 
   protected bit(offset: number, bit: number): boolean {

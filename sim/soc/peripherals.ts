@@ -94,7 +94,7 @@ export class Peripherals implements Chip {
     this.timg0 = new Timg(this, 0, apb, reset)
     this.timg1 = new Timg(this, 1, apb, reset)
     this.gpio = new Gpio(this, () => this.ioMux)
-    this.ioMux = new IoMux(this, () => this.gpio.update())
+    this.ioMux = new IoMux(this, () => this.gpio.configure())
     this.uart0 = new Uart(this, 'UART0', apb)
     this.uart1 = new Uart(this, 'UART1', apb)
     this.i2c0 = new I2c(this)

@@ -1,7 +1,9 @@
 // The flash image as it would be flashed, run instruction by instruction: it boots, serves, keeps time and keeps its keys.
 
 import { describe, expect, it } from 'vitest'
+import { Random } from '../../sim/world/random'
 import { AeadId } from '../../src/nts/aead'
+import { encodeHeader } from '../../src/nts/packet'
 import { askNts, askPlain, describeStatistics, offsetError, statistics, status, uncertainty } from '../system/board'
 import { asLanBoard, edge, makeChip, missing, readyChip, SECOND, tickAt } from './board'
 
@@ -120,6 +122,26 @@ describe.skipIf(missing !== undefined)('the image', () => {
     console.log(`a handshake of four: ${Math.round(each)} instructions`)
     expect(each).toBeLessThan(9e6)
     expect(askPlain(asLanBoard(board)).header.stratum).toBe(1)
+  })
+
+  it('answers_every_request_while_handshakes_run', async () => {
+    const board = readyChip()
+    board.advance(5 * SECOND)
+    const ca = board.authority()
+    const random = new Random(3, 'arrivals')
+    for (let round = 0; round < 4; round++) {
+      const from = board.freshPort()
+      let at = board.now
+      for (let i = 0; i < 60; i++) {
+        at += 0.6e6 + 3e6 * random.uniform()
+        board.lan.sendUdp(at, from, 123, encodeHeader(BigInt(i + 1)))
+      }
+      board.takeAnswers()
+      await Promise.all([1, 2, 3, 4].map(() => board.keyExchange({ ca })))
+      board.advance(Math.max(0, at - board.now) + 30e6)
+      expect(board.takeAnswers()).toHaveLength(60)
+    }
+    expect(board.machine.reports).toEqual([])
   })
 
   it('serves_without_the_AES_accelerator_when_that_is_out_of_order', async () => {
