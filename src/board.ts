@@ -7,10 +7,14 @@ import type { BoardSettings } from '../hal/virtual/board'
 
 /** build/noonmark.wasm, beside the bundled command. */
 export function firmware(): Uint8Array {
-  // All of the module is compiled for speed before it runs: the first reply must not be later than its T3 says.
+  compileAhead()
+  return readFileSync(fileURLToPath(new URL('./noonmark.wasm', import.meta.url)))
+}
+
+/** Modules are compiled for speed before they run: the first reply must not be later than its T3 says. */
+export function compileAhead(): void {
   setFlagsFromString('--no-liftoff')
   setFlagsFromString('--no-wasm-lazy-compilation')
-  return readFileSync(fileURLToPath(new URL('./noonmark.wasm', import.meta.url)))
 }
 
 /** Settings of a board that serves `address` under the names that a client on this machine would use. */

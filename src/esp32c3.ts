@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BoardFile } from '../sim/soc/board'
+import { compileAhead } from './board'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const OUT = join(ROOT, 'build/esp32c3')
@@ -29,6 +30,7 @@ export interface Esp32c3Firmware {
 /** Builds the image if its sources have changed. Rejects with an Error whose message is a sentence. */
 export async function esp32c3Firmware(): Promise<Esp32c3Firmware> {
   if (!isFresh()) await alone(build)
+  compileAhead()
   const { flash, ram } = JSON.parse(readFileSync(STAMP, 'utf8'))
   return {
     image: readFileSync(join(OUT, 'noonmark.bin')),
