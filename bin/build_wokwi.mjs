@@ -5,7 +5,7 @@
 //   build/wokwi/NAME.chip.wasm      sim/wokwi/chips/NAME.entry.ts compiled by AssemblyScript
 //   build/wokwi/NAME.chip.json      its pins and controls, from sim/wokwi/NAME.chip.json
 
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readBoard } from './board.mjs'
@@ -37,7 +37,7 @@ export async function buildChips() {
 
 async function compile(name) {
   const { default: asc } = await import('assemblyscript/asc')
-  const output = `build/wokwi/${name}.chip.wasm`
+  const output = `build/wokwi/${name}.${process.pid}.wasm`
   const { error, stderr } = await asc.main([
     `sim/wokwi/chips/${name}.entry.ts`,
     // Without a configuration of its own asc would read asconfig.json and compile the firmware's entry too.
@@ -46,9 +46,10 @@ async function compile(name) {
     ...['--optimizeLevel', '3', '--shrinkLevel', '0'],
   ])
   if (error) throw new Error(`the chip ${name} does not compile:\n${stderr.toString()}`)
-  const file = join(ROOT, output)
-  writeFileSync(file, exportTable(readFileSync(file)))
-  copyFileSync(join(ROOT, `sim/wokwi/${name}.chip.json`), join(OUT, `${name}.chip.json`))
+  const module = exportTable(readFileSync(join(ROOT, output)))
+  rmSync(join(ROOT, output))
+  replace(`${name}.chip.wasm`, module)
+  replace(`${name}.chip.json`, readFileSync(join(ROOT, `sim/wokwi/${name}.chip.json`)))
 }
 
 /** The module with its function table exported under clang's name too. */
@@ -88,7 +89,14 @@ export function writeFlasherArgs(size) {
     flash_settings: { flash_size: `${size >> 20}MB` },
   }
   mkdirSync(OUT, { recursive: true })
-  writeFileSync(join(OUT, 'flasher_args.json'), `${JSON.stringify(args, null, 2)}\n`)
+  replace('flasher_args.json', `${JSON.stringify(args, null, 2)}\n`)
+}
+
+/** Writes a file at once: somebody may be reading it. */
+function replace(name, content) {
+  const part = join(OUT, `${name}.${process.pid}`)
+  writeFileSync(part, content)
+  renameSync(part, join(OUT, name))
 }
 
 async function main() {

@@ -54,10 +54,10 @@ async function playHere(scenario: Scenario, file: string, options: SimScenarioOp
   const machine = new WokwiMachine(project, core)
   const stage = new LocalStage(machine, options.timeout * 1e6)
   if (!options.quiet) {
-    stage.onSerial = (text) => process.stdout.write(text)
-    stage.onChipOutput = (part, text) => console.log(`[${part}] ${text}`)
+    stage.onSerial = show
+    stage.onChipOutput = log
   }
-  const failed = await playTo(scenario, () => play(scenario, stage, file, (text) => log(scenario, text)))
+  const failed = await playTo(scenario, () => play(scenario, stage, file, (text) => log(scenario.name, text)))
   for (const sentence of machine.reports) console.error(`noonmark: the simulated chip: ${sentence}`)
   return failed
 }
@@ -74,11 +74,11 @@ async function playRemotely(scenario: Scenario, file: string, options: SimScenar
   const { RemoteStage } = await import('./wokwi_remote')
   const stage = await RemoteStage.open(project, token, options.timeout * 1e6)
   if (!options.quiet) {
-    stage.onSerial = (bytes) => process.stdout.write(bytes)
-    stage.onChipOutput = (part, text) => console.log(`[${part}] ${text}`)
+    stage.onSerial = show
+    stage.onChipOutput = log
   }
   try {
-    return await playTo(scenario, () => play(scenario, stage, file, (text) => log(scenario, text)))
+    return await playTo(scenario, () => play(scenario, stage, file, (text) => log(scenario.name, text)))
   } finally {
     stage.close()
   }
@@ -87,7 +87,7 @@ async function playRemotely(scenario: Scenario, file: string, options: SimScenar
 async function playTo(scenario: Scenario, run: () => Promise<void>): Promise<number> {
   try {
     await run()
-    log(scenario, 'passed')
+    log(scenario.name, 'passed')
     return 0
   } catch (error) {
     console.error(`noonmark: ${error instanceof Error ? error.message : error}`)
@@ -95,8 +95,16 @@ async function playTo(scenario: Scenario, run: () => Promise<void>): Promise<num
   }
 }
 
-function log(scenario: Scenario, text: string): void {
-  console.log(`[${scenario.name}] ${text}`)
+/** Text of the board may end within a line. */
+let midLine = false
+
+function show(text: string): void {
+  process.stdout.write(text)
+  midLine = !text.endsWith('\n')
+}
+
+function log(name: string, text: string): void {
+  show(`${midLine ? '\n' : ''}[${name}] ${text}\n`)
 }
 
 function refuse(error: unknown): number {

@@ -6,7 +6,7 @@
 // beginning.
 
 import { DS3231_STATE_SIZE, Ds3231, Ds3231Host } from '../../chips/ds3231'
-import { Alarm, Attribute, config, INPUT_PULLUP, Output, pin, supply } from './api.entry'
+import { Alarm, Attribute, config, INPUT_PULLUP, Output, pin, print, supply, text } from './api.entry'
 import { getSimNanos, i2cInit } from './env'
 
 const FIRST_LOOK: f64 = 1e6
@@ -26,6 +26,9 @@ class Part extends Ds3231Host {
   private lookAt: f64 = FIRST_LOOK
   private shownUnixTime: u32 = 0
   private wasDead: bool = false
+  /** Bytes of the running transfer, and the register that it began with. */
+  private written: i32 = 0
+  private register: i32 = 0
 
   start(): void {
     const user = changetype<usize>(this)
@@ -58,6 +61,7 @@ class Part extends Ds3231Host {
 
   connect(address: i32, read: i32): bool {
     const now = getSimNanos()
+    this.tellIfSet()
     this.model.start(now)
     const taken = this.model.address(address, read, now)
     this.arm()
@@ -69,6 +73,8 @@ class Part extends Ds3231Host {
   }
 
   write(byte: i32): bool {
+    if (this.written === 0) this.register = byte
+    this.written++
     const taken = this.model.write(byte, getSimNanos())
     this.arm()
     return taken
@@ -76,7 +82,17 @@ class Part extends Ds3231Host {
 
   disconnect(): void {
     this.model.stop(getSimNanos())
+    this.tellIfSet()
     this.arm()
+  }
+
+  /** A write of the time registers has ended. */
+  private tellIfSet(): void {
+    if (this.written > 1 && this.register === 0) {
+      text('the time was set')
+      print()
+    }
+    this.written = 0
   }
 
   // ---- Time.

@@ -6,7 +6,7 @@
 //
 // The primitives are the firmware's own (firmware/crypto): this client finds faults of the handshake, not of the primitives.
 
-import { Aead, AEAD_CONTEXT_SIZE, AEAD_TAG, aeadInit, aeadOpen, aeadSeal } from '../../../firmware/crypto/aead'
+import { AEAD_CONTEXT_SIZE, AEAD_TAG, Aead, aeadInit, aeadOpen, aeadSeal } from '../../../firmware/crypto/aead'
 import { ecdsaSignatureFromDer } from '../../../firmware/crypto/ecdsa_der'
 import {
   ECDSA_P256_SIZE,
@@ -83,7 +83,7 @@ export class Bytes {
 }
 
 export function load16(at: usize): i32 {
-  return (<i32>load<u8>(at) << 8) | <i32>load<u8>(at + 1)
+  return ((<i32>load<u8>(at)) << 8) | <i32>load<u8>(at + 1)
 }
 
 /** One direction's record protection. */
@@ -156,9 +156,9 @@ export class TlsClient {
 
   /** Takes bytes of the server. */
   receive(from: usize, length: i32): void {
-    if (this.stage === TlsStage.Failed) return
+    if (this.failed()) return
     this.input.copy(from, length)
-    while (this.input.length >= RECORD_HEADER && this.stage !== TlsStage.Failed) {
+    while (this.input.length >= RECORD_HEADER && !this.failed()) {
       const size = load16(this.input.at + 3)
       if (this.input.length < RECORD_HEADER + size) return
       this.record(<i32>load<u8>(this.input.at), size)
@@ -193,7 +193,8 @@ export class TlsClient {
     const length = size - AEAD_TAG
     const nonce = this.read.next()
     if (type !== APPLICATION_DATA || length < 1) this.fail('a record in the clear')
-    else if (!aeadOpen(this.read.context, nonce, this.input.at, RECORD_HEADER, body, size, body)) this.fail('a bad record')
+    else if (!aeadOpen(this.read.context, nonce, this.input.at, RECORD_HEADER, body, size, body))
+      this.fail('a bad record')
     else {
       let end = length - 1
       while (end > 0 && load<u8>(body + end) === 0) end--
@@ -290,11 +291,11 @@ export class TlsClient {
 
   private handshake(body: usize, length: i32): void {
     this.messages.copy(body, length)
-    while (this.messages.length >= 4 && this.stage !== TlsStage.Failed) {
+    while (this.messages.length >= 4 && !this.failed()) {
       const at = this.messages.at
       const size = 4 + load16(at + 2)
       if (load<u8>(at + 1) !== 0 || size > BUFFER) this.fail('a message that is too long')
-      if (this.messages.length < size || this.stage === TlsStage.Failed) return
+      if (this.messages.length < size || this.failed()) return
       this.message(<i32>load<u8>(at), at, size)
       this.messages.drop(size)
     }
@@ -317,7 +318,8 @@ export class TlsClient {
 
   /** Version, random, session id (empty), suite, compression, extensions. */
   private serverHello(p: usize, length: i32): void {
-    const share = length > 44 && load<u8>(p + 34) === 0 && load16(p + 35) === 0x1301 ? findShare(p + 40, length - 40) : 0
+    const share =
+      length > 44 && load<u8>(p + 34) === 0 && load16(p + 35) === 0x1301 ? findShare(p + 40, length - 40) : 0
     if (share === 0) {
       this.fail('a ServerHello that was not asked for')
       return
@@ -365,9 +367,9 @@ export class TlsClient {
       load16(p) === ECDSA_SECP256R1_SHA256 &&
       ecdsaSignatureFromDer(p + 4, load16(p + 2), signature) &&
       ecdsaVerifyStart(state, this.point, digest, DIGEST, signature)
-    if (good) while (!ecdsaVerifyStep(state)) continue
+    if (good) while (!ecdsaVerifyStep(state));
     this.verified = good && ecdsaVerifyFinish(state)
-    if (!this.verified) this.fail("a wrong signature over the handshake")
+    if (!this.verified) this.fail('a wrong signature over the handshake')
   }
 
   private finished(p: usize, length: i32): void {
@@ -402,6 +404,10 @@ export class TlsClient {
     return digest
   }
 
+  private failed(): bool {
+    return this.stage === TlsStage.Failed
+  }
+
   private fail(fault: string): void {
     this.stage = TlsStage.Failed
     this.fault = fault
@@ -412,7 +418,7 @@ export class TlsClient {
 function multiply(scalar: usize, point: usize, out: usize): bool {
   const state = room(<i32>X25519_SIZE)
   x25519Start(state, scalar, point)
-  while (!x25519Step(state)) continue
+  while (!x25519Step(state));
   return x25519Finish(state, out)
 }
 

@@ -50,7 +50,8 @@ export class WokwiMachine {
     const { diagram, modules, flash } = project
     this.circuit = new Circuit(diagram, modules)
     const board = diagram.parts.find(({ id }) => id === this.circuit.board)!
-    if (board.type !== BOARD_TYPE) throw new Error(`the diagram's board is ${board.type}: only ${BOARD_TYPE} is simulated`)
+    if (board.type !== BOARD_TYPE)
+      throw new Error(`the diagram's board is ${board.type}: only ${BOARD_TYPE} is simulated`)
     this.world = new World({ unixOrigin: 0, seed: SEED })
     this.soc = this.makeSoc(core, flash.length)
     this.soc.nor.bytes.set(flash)

@@ -65,6 +65,8 @@ export class LocalStage implements Stage {
   onSerial: (text: string) => void = () => {}
   onChipOutput: (part: string, text: string) => void = () => {}
   private seen: () => boolean = () => false
+  /** How far serial text has been looked at: a wait begins right behind the text that the one before found. */
+  private serialFrom = 0
 
   /** `limit`: simulated nanoseconds that the whole may take. */
   constructor(
@@ -94,8 +96,9 @@ export class LocalStage implements Stage {
   }
 
   async waitSerial(text: string): Promise<void> {
-    const from = this.serial.length
+    const from = this.serialFrom
     this.run(Number.POSITIVE_INFINITY, () => this.serial.includes(text, from))
+    this.serialFrom = this.serial.indexOf(text, from) + text.length
   }
 
   async writeSerial(bytes: Uint8Array): Promise<void> {
@@ -124,5 +127,6 @@ export class LocalStage implements Stage {
       this.machine.runUntil(Math.min(until, this.limit, this.nanos + SLICE))
     }
     this.seen = () => false
+    this.serialFrom = this.serial.length
   }
 }

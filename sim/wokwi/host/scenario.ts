@@ -67,7 +67,11 @@ class Parser {
     if (actions.length !== 1) throw this.fault(`a step has one action, this one has ${actions.length || 'none'}`, step)
     const kind = actions[0]!
     const line = this.lineOf(step)
-    return { line, name: names.includes('name') ? this.string(step, 'name') : undefined, action: this.action(step, kind) }
+    return {
+      line,
+      name: names.includes('name') ? this.string(step, 'name') : undefined,
+      action: this.action(step, kind),
+    }
   }
 
   private action(step: YAMLMap, kind: string): Action {
@@ -120,7 +124,8 @@ class Parser {
 
   private keys(map: YAMLMap, known: string[]): void {
     for (const { key } of map.items)
-      if (!known.includes(String(value(key as Node)))) throw this.fault(`"${value(key as Node)}" is not known here`, key as Node)
+      if (!known.includes(String(value(key as Node))))
+        throw this.fault(`"${value(key as Node)}" is not known here`, key as Node)
   }
 
   private node(map: YAMLMap, key: string): Node {

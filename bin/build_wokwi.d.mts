@@ -1,0 +1,3 @@
+export declare const CHIPS: string[]
+export declare function buildChips(): Promise<void>
+export declare function writeFlasherArgs(size: number): void
