@@ -231,7 +231,8 @@ function converse(i: u32, now: u64): bool {
   const tls = connectionOf(slot)
   if (mustGo(i, now)) {
     keCounters().expired += 1
-    return drop(i)
+    // RFC 8915, section 4.1.3: who has not made a request in time hears that it was a bad one.
+    return tlsState(tls) === TlsState.Open ? refuse(slot, now) : drop(i)
   }
   take(i)
   if (tlsStep(tls)) return true
@@ -242,10 +243,9 @@ function converse(i: u32, now: u64): bool {
     keCounters().lastAlert = tlsAlert(tls)
     return finish(slot, now)
   }
-  if (state === TlsState.PeerClosed || tcpState(SOCKET_KE_FIRST + i) === TcpState.PeerClosed) {
+  if (state === TlsState.PeerClosed || (tcpState(SOCKET_KE_FIRST + i) === TcpState.PeerClosed && !hasUnread(i))) {
     // Half a request: the client hears so, if it still listens (RFC 8915, section 4.1.3).
-    if (state !== TlsState.Handshake) return refuse(slot, now)
-    if (slot.chunkLength === slot.chunkTaken && tcpAvailable(SOCKET_KE_FIRST + i) === 0) return drop(i)
+    return state === TlsState.Handshake ? drop(i) : refuse(slot, now)
   }
   if (isGone(i)) return drop(i)
   return send(i, now)
@@ -373,6 +373,12 @@ function take(i: u32): void {
   }
   const left = slot.chunkLength - slot.chunkTaken
   if (left !== 0) slot.chunkTaken += tlsReceive(connectionOf(slot), chunkOf(slot) + slot.chunkTaken, left)
+}
+
+/** Bytes have come that TLS has not taken yet. */
+function hasUnread(i: u32): bool {
+  const slot = slotAt(i)
+  return slot.chunkLength !== slot.chunkTaken || tcpAvailable(SOCKET_KE_FIRST + i) !== 0
 }
 
 function discard(i: u32): void {

@@ -109,6 +109,33 @@ describe('a key exchange', () => {
     expect(none.some(({ type }) => type === RecordType.NewCookie)).toBe(false)
   })
 
+  it('reads the request to its end although the client has already closed its side of TCP', async () => {
+    for (const fill of [0, 440, 700, 900]) {
+      const stream = board.connect()
+      const { peer } = stream
+      const write = peer.write.bind(peer)
+      // The ClientHello goes out; Finished waits for the request, and a FIN follows them at once.
+      const flights: Uint8Array[] = []
+      peer.write = (nanos, data) => {
+        const flight = flights.push(data)
+        if (flight === 1) write(nanos, data)
+        if (flight !== 3) return
+        write(nanos, Buffer.concat(flights.slice(1)))
+        peer.end(nanos)
+      }
+      const answer = decodeMessage(await rawKeyExchange(board, paddedRequest(fill), stream)) ?? []
+      expect(answer.filter(({ type }) => type === RecordType.NewCookie)).toHaveLength(8)
+    }
+  })
+
+  it('calls it a bad request when time is over before the request is whole', async () => {
+    const answer = decodeMessage(await rawKeyExchange(board, encodeRequest([15], false).subarray(0, -4))) ?? []
+    expect(answer.map(({ type, body }) => [type, ...body])).toEqual([
+      [RecordType.Error, 0, 1],
+      [RecordType.EndOfMessage],
+    ])
+  })
+
   it('lets NTP be authentic, with a fresh cookie for the one used and for each placeholder', async () => {
     for (const aead of [15, 30]) {
       const session = await board.keyExchange({ ca, aeads: [aead] })
@@ -146,6 +173,14 @@ describe('a key exchange', () => {
 function error(answer: Uint8Array): number | undefined {
   const body = decodeMessage(answer)?.find(({ type }) => type === RecordType.Error)?.body
   return body && body[0]! * 256 + body[1]!
+}
+
+/** A good request with an unknown record of `fill` bytes in it, which is not critical. */
+function paddedRequest(fill: number): Uint8Array {
+  const unknown = Buffer.alloc(4 + fill)
+  unknown.writeUInt16BE(3000, 0)
+  unknown.writeUInt16BE(fill, 2)
+  return Buffer.concat([unknown, encodeRequest([15], false)])
 }
 
 describe('many at once', () => {

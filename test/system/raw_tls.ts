@@ -4,8 +4,11 @@ import { once } from 'node:events'
 import { connect } from 'node:tls'
 import type { LanBoard } from '../../src/lan_board'
 
-export async function rawKeyExchange(board: LanBoard, request: Uint8Array): Promise<Uint8Array> {
-  const stream = board.connect()
+export async function rawKeyExchange(
+  board: LanBoard,
+  request: Uint8Array,
+  stream = board.connect(),
+): Promise<Uint8Array> {
   const socket = connect({
     socket: stream,
     servername: 'localhost',
