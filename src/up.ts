@@ -128,7 +128,7 @@ class Appliance {
     for (const timer of this.timers) clearInterval(timer)
     if (this.announced) await this.lastWords()
     this.machine.stop()
-    this.state.saveRtc(this.machine.saveRtc())
+    this.keepTime()
     await this.bridge.dispose()
     this.state.close()
   }
@@ -140,8 +140,17 @@ class Appliance {
   }
 
   private everyMinute(): void {
-    this.state.saveRtc(this.machine.saveRtc())
+    this.keepTime()
     this.machine.type('status\n')
+  }
+
+  /** Saves the RTC. A full disk costs the time across a restart, not the service. */
+  private keepTime(): void {
+    try {
+      this.state.saveRtc(this.machine.saveRtc())
+    } catch (error) {
+      console.error(`noonmark: the time is not kept for a restart: ${(error as Error).message}`)
+    }
   }
 
   /** The console's lines: the firmware's words are the only way to know how it is. */
@@ -164,7 +173,12 @@ class Appliance {
   }
 
   private authorityKnown(): void {
-    this.state.saveCa(this.pem)
+    try {
+      this.state.saveCa(this.pem)
+    } catch (error) {
+      this.end(complain(`ca.pem cannot be written: ${(error as Error).message}`))
+      return
+    }
     this.pem = ''
     if (this.announced) return
     this.announced = true
@@ -200,7 +214,7 @@ function clientName(address: string): string {
 function explain(problem: BridgeProblem): string {
   const option = problem.what === 'udp' ? '--ntp-port' : '--ke-port'
   const advice = problem.code === 'EADDRNOTAVAIL' ? 'name another with --address' : `name another with ${option}`
-  return `${problem.message}; ${advice}`
+  return `${problem.message.replace(/\.$/, '')}; ${advice}`
 }
 
 function complain(sentence: string): number {

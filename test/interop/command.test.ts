@@ -1,8 +1,9 @@
 // `noonmark up` as a command: what it prints, and what it says when it cannot.
 
+import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -81,6 +82,24 @@ describe('noonmark up', () => {
     expect(status).not.toBe(0)
   })
 
+  it('refuses a state folder that another board uses, but not one whose user was killed', async () => {
+    const state = join(folder.path, 'shared')
+    const first = spawn(process.execPath, ['bin/noonmark.mjs', 'up', '--state', state, '--ntp-port', '21124'])
+    await once(first.stderr, 'data')
+    const lock = join(state, 'lock')
+    await expect.poll(() => existsSync(lock), { timeout: 10_000 }).toBe(true)
+    const { status, output } = await up('--state', state)
+    expect(output).toMatch(
+      new RegExp(`^noonmark: another noonmark \\(process ${first.pid}\\) uses the state folder`, 'm'),
+    )
+    expect(status).toBe(1)
+    expect(readFileSync(lock, 'utf8')).toMatch(new RegExp(`^${first.pid} `))
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    expect((await up('--state', state, '--address', '192.0.2.1')).output).toMatch(/--address/)
+    expect(existsSync(lock)).toBe(false)
+  })
+
   it('refuses a state folder that is a file, and a flash of another size, and loses neither', async () => {
     const file = join(folder.path, 'file')
     writeFileSync(file, 'mine')
@@ -90,7 +109,7 @@ describe('noonmark up', () => {
     mkdirSync(state)
     writeFileSync(join(state, 'flash.bin'), 'short')
     const { status, output } = await up('--state', state)
-    expect(output).toMatch(/not the flash of a virtual board/)
+    expect(output).toMatch(/not the flash of this board/)
     expect(status).toBe(1)
     expect(readFileSync(join(state, 'flash.bin'), 'utf8')).toBe('short')
   })
