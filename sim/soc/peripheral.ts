@@ -157,13 +157,19 @@ function parse(text: string): Map<string, RegisterBlock> {
   for (const line of text.replaceAll('\n ', ' ').split('\n')) {
     const [name = '', base = '', ...rest] = line.split(/ +/)
     if (name === '') continue
-    const registers = rest[0] === '=' ? found.get(rest[1] ?? '')!.registers : rest.map(register)
+    const registers = rest[0] === '=' ? found.get(rest[1] ?? '')!.registers : rest.flatMap(expand)
     found.set(name, { name, base: Number.parseInt(base, 16), registers })
   }
   return found
 }
 
-function register(text: string): RegisterName {
-  const [, offset = '', name = '', reset = '0'] = /^(\w+):(\w+)(?:=(\w+))?$/.exec(text) ?? []
-  return { offset: Number.parseInt(offset, 16), name, reset: Number.parseInt(reset, 16) }
+function expand(text: string): RegisterName[] {
+  const [, offset = '', count = '1', stride = '0', name = '', reset = '0'] =
+    /^(\w+)(?:\*(\w+)\/(\w+))?:([\w%[\]]+)(?:=(\w+))?$/.exec(text) ?? []
+  const hex = (digits: string): number => Number.parseInt(digits, 16)
+  return Array.from({ length: hex(count) }, (_, n) => ({
+    offset: hex(offset) + n * hex(stride),
+    name: name.replace('%', String(n)),
+    reset: hex(reset),
+  }))
 }

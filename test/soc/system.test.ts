@@ -22,6 +22,8 @@ describe('the bus', () => {
     expect(chip.get(0x600c001c)).toBe(0x1fe)
     expect(chip.get(0x60023000)).toBe(0x46000000)
     expect(chip.get(0x60024020)).toBe(0x3e)
+    expect(chip.get(0x60009004)).toBe(0xb00)
+    expect(chip.get(0x60004554 + 4 * 21)).toBe(0x80)
   })
 
   it('takes_bytes_and_half_words_as_parts_of_a_word', () => {
@@ -287,7 +289,8 @@ describe('GPIO', () => {
   it('reads_a_pad_only_with_its_input_enabled_and_pulls_what_nobody_drives', () => {
     const chip = TestChip.started()
     chip.peripherals.gpio.drive(PPS, 1)
-    chip.put(0x60009004 + 4 * PPS, 1 << 12)
+    // After reset every pad is an input with a pull-up.
+    for (let pad = 0; pad < 22; pad++) chip.put(0x60009004 + 4 * pad, 1 << 12)
     expect(chip.get(0x6000403c)).toBe(0)
     chip.put(0x60009004 + 4 * PPS, (1 << 12) | (1 << 9))
     chip.put(0x60009004 + 4 * 4, (1 << 12) | (1 << 9) | (1 << 8))
