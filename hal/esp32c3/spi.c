@@ -46,10 +46,11 @@ static inline __attribute__((always_inline)) void go(uint32_t user) {
   SPI2_CMD = UPDATE;
   while (SPI2_CMD & UPDATE) {
   }
-  SPI2_DMA_INT_ENA = TRANS_DONE;
   interrupts_off();
   SPI2_CMD = USR;
   for (;;) {
+    // Each time anew: whatever is served in between turns it off.
+    SPI2_DMA_INT_ENA = TRANS_DONE;
     __asm__ volatile("wfi" ::: "memory");
     if (SPI2_DMA_INT_RAW & TRANS_DONE) break;
     // Something else has ended the sleep: it gets its turn.
