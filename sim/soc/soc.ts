@@ -301,6 +301,11 @@ export class Soc implements Host, CpuHost {
 
   /** What the ROM does: looks for the header, enters the image. */
   private boot(): void {
+    if (this.flash.busy(this.timeBase.nanos(this.now()))) {
+      // A reset does not end an erase: the ROM reads 0xFFFFFFFF, finds no header and tries again.
+      this.bootAt = this.timeBase.cycles(this.timeBase.nanos(this.now()) + ROM_BOOT_NANOS)
+      return
+    }
     this.bootAt = Number.POSITIVE_INFINITY
     const words = new DataView(this.nor.bytes.buffer, this.nor.bytes.byteOffset, 8)
     if (words.getUint32(0, true) !== MAGIC || words.getUint32(4, true) !== MAGIC) {
