@@ -152,6 +152,28 @@ describe.skipIf(missingEsp32c3)(`a power cut on the simulated ESP32-C3 (${missin
     expect(result.authorities.has(shown.ca)).toBe(true)
   }, 120_000)
 
+  it('leaves on the running machine what the record says', async () => {
+    const board = makeC3({ machine: { flash: freshFlash() } })
+    const record = new FlashRecord(board)
+    untilReady(board)
+    board.advance(5 * SECOND)
+    for (const [index, at] of thinned(record.cuts(1), 4).entries()) {
+      const cut = makeC3({ machine: { flash: freshFlash() } })
+      const { flash } = cut.machine
+      flash.cutAfter(at)
+      while (flash.powered) cut.advance(0.1e6)
+      cut.machine.powerOff()
+      const { offset, size } = image().board.flash.log
+      expect(flash.bytes.slice(offset, offset + size)).toEqual(record.cutAt(at).flash.slice(offset, offset + size))
+      cut.advance((1 + index) * SECOND)
+      cut.consoleText = ''
+      cut.machine.powerOn()
+      untilReady(cut)
+      expect(cut.consoleText).toContain('board esp32c3 reset=1\n')
+      await expectWhole(cut, await client(cut))
+    }
+  })
+
   it('at any byte while keys rotate, a certificate is renewed, records are moved and sectors erased', async () => {
     const flash = freshFlash()
     const first = readyC3({ machine: { flash } })
