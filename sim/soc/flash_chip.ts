@@ -67,24 +67,24 @@ export class FlashChip {
       case READ:
       case FAST_READ:
         this.read(address, out)
-        return
+        break
       case READ_ID:
         out.forEach((_, i) => {
           out[i] = JEDEC_ID[i % 3]!
         })
-        return
+        break
       case WRITE_ENABLE:
         this.enabled = true
-        return
+        break
       case WRITE_DISABLE:
         this.enabled = false
-        return
+        break
       case WRITE_STATUS_1:
       case WRITE_STATUS_2:
       case PAGE_PROGRAM:
       case SECTOR_ERASE:
         this.change(code, address, data, nanos)
-        return
+        break
       default:
         this.faults.unknown++
     }

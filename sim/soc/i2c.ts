@@ -195,28 +195,28 @@ export class I2c extends Peripheral {
         this.slave?.start(nanos)
         this.addressNext = true
         this.next()
-        return
+        break
       case Command.Write:
         this.writeByte(command, nanos)
-        return
+        break
       case Command.Read:
         this.readByte(command, nanos)
-        return
+        break
       case Command.Stop:
         this.slave?.stop(nanos)
         this.done()
         this.idle()
         this.interrupts.set(TRANS_COMPLETE)
-        return
+        break
       case Command.End:
         this.done()
         this.at = Number.POSITIVE_INFINITY
         this.interrupts.set(END_DETECT)
-        return
+        break
       default:
         this.chip.complain(`I2C0: unknown command ${(command >>> 11) & 7}`)
         this.idle()
-        return
+        break
     }
   }
 

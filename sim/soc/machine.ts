@@ -144,8 +144,7 @@ export class Esp32c3Machine implements Machine {
 
   runUntil(nanos: number): void {
     if (this.virtual === undefined) throw new Error('runUntil needs a VirtualClock; use start() with a RealClock')
-    this.advance(nanos)
-    this.virtual.advanceTo(nanos)
+    this.virtual.advanceTo(this.advance(nanos) ? nanos : this.now)
   }
 
   start(): void {
@@ -204,12 +203,12 @@ export class Esp32c3Machine implements Machine {
 
   // ---- Virtual time.
 
-  /** Runs to `nanos`, with the world's power events on the way. */
-  private advance(nanos: number): void {
+  /** Runs to `nanos`, with the world's power events on the way; false when a hook stopped it before. */
+  private advance(nanos: number): boolean {
     for (;;) {
       const event = this.nextPowerEvent()
-      this.soc.runUntil(this.soc.timeBase.cycles(Math.min(event, nanos)))
-      if (event > nanos) return
+      if (!this.soc.runUntil(this.soc.timeBase.cycles(Math.min(event, nanos)))) return false
+      if (event > nanos) return true
       if (this.powered) {
         this.powerOff()
       } else {
