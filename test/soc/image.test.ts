@@ -144,6 +144,13 @@ describe.skipIf(missing !== undefined)('the image', () => {
     expect(board.machine.reports).toEqual([])
   })
 
+  it('serves_with_nobody_at_the_console', () => {
+    const board = makeChip()
+    board.machine.soc.peripherals.usb.attached = false
+    board.advance(30 * SECOND)
+    expect(askPlain(asLanBoard(board)).header.stratum).toBe(1)
+  })
+
   it('serves_without_the_AES_accelerator_when_that_is_out_of_order', async () => {
     const board = makeChip()
     board.machine.soc.peripherals.aes.faulty = true
