@@ -10,6 +10,7 @@ const steps = [
   ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
   ['node_modules/typescript/bin/tsc', '-p', 'firmware/tsconfig.json'],
   ['node_modules/typescript/bin/tsc', '-p', 'sim/cpu/rv32/tsconfig.json'],
+  ['node_modules/typescript/bin/tsc', '-p', 'sim/wokwi/chips/tsconfig.json'],
   ['node_modules/@biomejs/biome/bin/biome', 'check', '.'],
 ]
 let failed = 0

@@ -5,9 +5,11 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildChips } from './build_wokwi.mjs'
 import { ROOT, setUp } from './setup.mjs'
 
 await setUp()
+await buildChips()
 const report = join(ROOT, 'build/test-results.json')
 rmSync(report, { force: true })
 const vitest = spawn(
