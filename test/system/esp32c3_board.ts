@@ -209,6 +209,14 @@ export class FlashRecord {
     return [...all].sort((a, b) => a - b)
   }
 
+  /** Bytes within each erase. */
+  cutsOfErases(perErase: number): number[] {
+    const froms = this.writes.filter(({ data }) => !data).map(({ from }) => from)
+    return froms.flatMap((from) =>
+      Array.from({ length: perErase }, (_, i) => from + Math.round(((NOR_SECTOR - 1) * i) / (perErase - 1))),
+    )
+  }
+
   /**
    * Flash and RTC after a cut at byte `at`. `torn`: bits of the byte in progress that had already changed; a cell may be
    * anywhere between its old and its new state.
