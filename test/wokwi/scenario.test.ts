@@ -1,5 +1,6 @@
 // Scenario files: what is read, and what is said about one that is wrong.
 
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseScenario, ScenarioError } from '../../sim/wokwi/host/scenario'
 
@@ -78,5 +79,46 @@ describe('a scenario', () => {
   it('is_refused_with_its_line_when_it_is_not_YAML', () => {
     expect(() => parseScenario(`${HEAD}  - delay: "1s\n  - x`, 'f.yaml')).toThrow(/^f\.yaml:[56]: /)
     expect(() => parseScenario('name: [\n', 'f.yaml')).toThrow(/^f\.yaml:[12]: /)
+  })
+
+  it('is_read_or_refused_with_a_line_whatever_was_done_to_it', () => {
+    const good = `${HEAD}  - delay: 1s\n  - set-control: { part-id: p, name: c, value: 2 }\n  - write-serial: [1, 2]\n`
+    const edit = fc.record({
+      at: fc.nat(good.length),
+      cut: fc.nat(12),
+      put: fc.constantFrom(
+        '',
+        ' ',
+        '\n',
+        '- ',
+        ':',
+        '{',
+        ']',
+        '&a',
+        '*a',
+        '!x ',
+        '? ',
+        '"',
+        '#',
+        'null',
+        '<<: ',
+        '---\n',
+        '\t',
+        '1e99',
+      ),
+    })
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
+        let text = good
+        for (const { at, cut, put } of edits) text = text.slice(0, at) + put + text.slice(at + cut)
+        try {
+          expect(parseScenario(text, 'f.yaml').steps.length).toBeGreaterThan(0)
+        } catch (error) {
+          expect(error, text).toBeInstanceOf(ScenarioError)
+          expect((error as Error).message).toMatch(/^f\.yaml:\d+: ./)
+        }
+      }),
+      { seed: 6, numRuns: 3000 },
+    )
   })
 })

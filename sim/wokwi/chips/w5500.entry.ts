@@ -28,6 +28,10 @@ class Part {
   private reset: i32 = 0
   private header: bool = false
   private selected: bool = false
+  /** A buffer is offered, and `done` has not come. */
+  private open: bool = false
+  /** Chip select has risen. */
+  private closing: bool = false
   private plugged: bool = true
   private lookAt: f64 = LOOK
 
@@ -60,12 +64,12 @@ class Part {
 
   /** `count` bytes of the buffer have been exchanged. */
   exchanged(count: i32): void {
-    if (!this.selected) return
-    const now = getSimNanos()
-    this.model.advance(now)
+    if (!this.open) return
+    this.open = false
+    this.model.advance(getSimNanos())
     for (let i = 0; i < count; i++) this.model.transfer(load<u8>(this.buffer + i))
-    // A buffer that did not fill was ended by chip select.
-    if (count === (this.header ? HEADER : CHUNK) && pinRead(this.cs) === 0) {
+    if (this.closing) this.end()
+    else if (count === (this.header ? HEADER : CHUNK) && pinRead(this.cs) === 0) {
       this.header = false
       this.offer(CHUNK)
     }
@@ -81,22 +85,33 @@ class Part {
   }
 
   private select(now: f64): void {
+    this.end()
     this.model.select(now)
     this.selected = true
+    this.closing = false
     this.header = true
     this.offer(HEADER)
   }
 
   private deselect(): void {
     if (!this.selected) return
-    // The last bytes come through `exchanged` before this returns.
+    this.closing = true
+    // The last bytes come through `exchanged`: before this returns as Wokwi's example has it, but they may come later.
     spiStop(this.spi)
+    if (!this.open) this.end()
+  }
+
+  /** The frame is over. */
+  private end(): void {
+    if (!this.selected) return
     this.selected = false
+    this.open = false
     this.model.deselect(getSimNanos())
   }
 
   private offer(count: i32): void {
     for (let i = 0; i < count; i++) store<u8>(this.buffer + i, this.model.peek(i))
+    this.open = true
     spiStart(this.spi, this.buffer, count)
   }
 

@@ -16,7 +16,7 @@ export interface Diagram {
 
 /** Throws an Error whose message is a sentence when the text is no diagram, or a wire ends at no part. */
 export function parseDiagram(text: string): Diagram {
-  const json = JSON.parse(text)
+  const json = readJson(text)
   if (json.version !== 1 || !Array.isArray(json.parts) || !Array.isArray(json.connections))
     throw new Error('diagram.json is not a diagram of version 1')
   const parts: Part[] = json.parts.map(({ id, type, attrs }: Part) => ({ id, type, attrs: attrs ?? {} }))
@@ -27,6 +27,15 @@ export function parseDiagram(text: string): Diagram {
       throw new Error(`diagram.json: a wire ends at ${end}: no such part`)
   for (const { id, type } of parts) if (type === 'wokwi-resistor') wires.push([`${id}:1`, `${id}:2`])
   return { parts, nets: join(wires) }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a diagram is checked as it is read
+function readJson(text: string): any {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Error(`diagram.json is not JSON: ${(error as Error).message}`)
+  }
 }
 
 export const partOf = (pin: string): string => pin.slice(0, pin.indexOf(':'))
