@@ -45,6 +45,7 @@ export function drawWiring(board) {
   ]
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="Helvetica, Arial, sans-serif">`,
+    '<title>Noonmark: how the parts are wired</title>',
     `<!-- Made from boards/${board.name}.json by bin/draw_wiring.mjs; do not edit. -->`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     text(30, 38, 'Noonmark: wiring', { size: 22, bold: true }),
