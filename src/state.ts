@@ -47,13 +47,17 @@ export class StateFolder {
     try {
       mkdirSync(this.path, { recursive: true })
       lock(this.lockFile, this.path)
+    } catch (error) {
+      throw unusable(this.path, error)
+    }
+    try {
       const file = join(this.path, flash.name)
       if (!existsSync(file)) replaceFile(file, new Uint8Array(flash.size).fill(0xff), 0o600)
       this.flash = new Uint8Array(readFileSync(file))
       this.descriptor = openSync(file, 'r+')
     } catch (error) {
-      if (error instanceof StateError) throw error
-      throw new StateError(`the state folder ${this.path} cannot be used: ${(error as Error).message}`)
+      rmSync(this.lockFile, { force: true })
+      throw unusable(this.path, error)
     }
     if (this.flash.length !== flash.size) {
       this.close()
@@ -92,6 +96,11 @@ export class StateFolder {
     closeSync(this.descriptor)
     rmSync(this.lockFile, { force: true })
   }
+}
+
+function unusable(folder: string, error: unknown): StateError {
+  if (error instanceof StateError) return error
+  return new StateError(`the state folder ${folder} cannot be used: ${(error as Error).message}`)
 }
 
 /** Readers see the old file or the new one, never half of it. */
