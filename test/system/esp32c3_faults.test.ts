@@ -46,7 +46,10 @@ function at(board: Esp32c3LanBoard, name: string, act: () => void): void {
   soc.cpu.setHooks([symbol(name)])
 }
 
-/** Runs until the image has started once more (than `boots` times, from when on the console is kept); its first line, which says why. */
+/**
+ * Runs until the image has started once more, or more than `boots` times, with the console as it is; its first line, which
+ * says why.
+ */
 function untilRestarted(board: Esp32c3LanBoard, limit: number, boots?: number): string {
   if (boots === undefined) board.consoleText = ''
   boots ??= board.machine.counters.boots
