@@ -45,6 +45,9 @@ const COMPILE = [
 /** wasm2c writes helpers and labels that this module has no use for. */
 const GENERATED = ['-Wno-unused', '-Wno-sign-compare']
 
+/** Called nine times for a block of POLYVAL: a sixth of it is calling, and constants that the caller could keep. */
+const INLINED = ['firmware/crypto/ghash/carryless']
+
 /** Exported functions keep the name of their export. */
 const EXPORTED_HOT = ['w2c_poll']
 
@@ -234,14 +237,16 @@ function placeHot(text, names) {
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
   const hot = new Set(EXPORTED_HOT)
+  const inlined = new Set()
   for (const [index, name] of names) {
+    if (INLINED.includes(name)) inlined.add(`w2c_f${index}`)
     if (prefixes.some((prefix) => name.startsWith(prefix))) hot.add(`w2c_f${index}`)
   }
   // The prototypes come first, one a line; poll() gets its from this one.
   const poll = 'u64 Z_noonmarkZ_poll(Z_noonmark_instance_t* instance) {'
   return text
     .replace(/^static \S+ (w2c_\w+)(?=\(Z_noonmark_instance_t\*[,)])/gm, (line, symbol) =>
-      hot.has(symbol) ? `HOT(${symbol}) ${line}` : line,
+      inlined.has(symbol) ? `INLINED ${line}` : hot.has(symbol) ? `HOT(${symbol}) ${line}` : line,
     )
     .replace(poll, `HOT(poll) ${poll}`)
 }

@@ -3,14 +3,11 @@
 #include "machine.h"
 #include "registers.h"
 
-#define ENCRYPT_128 0u
-#define ENCRYPT_256 2u
-
 void aes_start(void) { AES_DMA_ENABLE = 0; }
 
 int32_t aes_load(const uint8_t *key, uint32_t length) {
   if (length != 16 && length != 32) return HAL_FAULT;
-  AES_MODE = length == 16 ? ENCRYPT_128 : ENCRYPT_256;
+  AES_MODE = length == 16 ? 0 : 2; // encryption with a key of 128 or 256 bits
   const uint32_t *words = (const uint32_t *)(const void *)key;
   for (uint32_t i = 0; i < length / 4; i++) AES_KEY(i) = words[i];
   return 0;

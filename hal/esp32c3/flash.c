@@ -102,6 +102,7 @@ IN_RAM static bool wait_until_idle(uint32_t ticks) {
   const uint64_t end = systimer_ticks() + ticks;
   while (status() & WRITE_IN_PROGRESS) {
     if (systimer_ticks() > end) return false;
+    systimer_nap();
   }
   return true;
 }

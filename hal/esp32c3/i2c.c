@@ -78,8 +78,7 @@ static void recover(void) {
   I2C0_SCL_SP_CONF = SCL_RST_SLV_NUM | SCL_RST_SLV_EN;
   I2C0_CTR = MASTER | CONF_UPGATE;
   const uint64_t end = systimer_ticks() + 10 * TICKS_PER_BYTE;
-  while ((I2C0_SCL_SP_CONF & SCL_RST_SLV_EN) && systimer_ticks() < end) {
-  }
+  while ((I2C0_SCL_SP_CONF & SCL_RST_SLV_EN) && systimer_ticks() < end) systimer_nap();
   I2C0_SCL_SP_CONF = 0;
   timing();
   I2C0_CTR = MASTER | CONF_UPGATE;
@@ -87,8 +86,7 @@ static void recover(void) {
 
 /** Fills FIFO and command list; returns how many bytes will cross the bus. */
 static uint32_t prepare(uint32_t address, const uint8_t *write, uint32_t write_length, uint32_t read_length) {
-  uint32_t command = 0;
-  uint32_t bytes = 0;
+  uint32_t command = 0, bytes = 0;
   if (write_length || !read_length) {
     I2C0_DATA = address << 1;
     for (uint32_t i = 0; i < write_length; i++) I2C0_DATA = write[i];
@@ -120,12 +118,10 @@ int32_t i2c_transfer(uint32_t address, const uint8_t *write, uint32_t write_leng
 
   const uint64_t end = systimer_ticks() + (uint64_t)bytes * TICKS_PER_BYTE + GRACE;
   uint32_t cause;
-  do cause = I2C0_INT_RAW & (ARBITRATION_LOST | TRANS_COMPLETE | TIME_OUT | NACK);
-  while (cause == 0 && systimer_ticks() < end);
+  while (!(cause = I2C0_INT_RAW & (ARBITRATION_LOST | TRANS_COMPLETE | TIME_OUT | NACK)) && systimer_ticks() < end) systimer_nap();
 
   if (cause & NACK) {
-    while ((I2C0_SR & BUS_BUSY) && systimer_ticks() < end) { // until the peripheral has sent its STOP
-    }
+    while ((I2C0_SR & BUS_BUSY) && systimer_ticks() < end) systimer_nap(); // until the peripheral has sent its STOP
     return HAL_NACK;
   }
   if (!(cause & TRANS_COMPLETE)) {

@@ -34,6 +34,8 @@ uint64_t systimer_ticks_and_cycles(uint32_t *cycles);
 /** Raises the timer interrupt at `tick`; at once when that is past. */
 void systimer_alarm(uint64_t tick);
 void systimer_alarm_clear(void);
+/** Sleeps for 10 us or until something happens. The alarm is gone after it. */
+void systimer_nap(void);
 // watchdog.c
 void watchdog_stop_boot(void);
 void watchdog_start(void);

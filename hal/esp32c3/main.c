@@ -53,12 +53,12 @@ IN_RAM void service_interrupt(void) {
 IN_RAM static void sleep_until(uint64_t tick, bool listening) {
   while (systimer_ticks() < tick && !(listening && woken)) {
     // With interrupts off, so that what comes after the check still ends the sleep; it is served as they go on.
-    __asm__ volatile("csrci mstatus, 8" ::: "memory");
+    interrupts_off();
     if (!(listening && woken)) {
       systimer_alarm(tick);
       __asm__ volatile("wfi");
     }
-    __asm__ volatile("csrsi mstatus, 8" ::: "memory");
+    interrupts_on();
   }
 }
 

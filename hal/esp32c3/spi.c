@@ -15,8 +15,7 @@
 #define CTRL_MSB_FIRST 0x003C0000u
 #define NO_HARDWARE_CS 0x3Fu
 #define TRANS_DONE BIT(12)
-#define RX_AFIFO_RST BIT(29)
-#define BUF_AFIFO_RST BIT(30)
+#define AFIFO_RST (BIT(29) | BIT(30))
 #define CLOCKS_ON_80_MHZ 7u
 #define MCU_SEL_FSPI (2u << 12)
 #define FUN_DRV_20MA (2u << 10)
@@ -31,7 +30,7 @@ void spi_start(void) {
   SPI2_CTRL = CTRL_MSB_FIRST;
   SPI2_MISC = NO_HARDWARE_CS;
   SPI2_CLOCK = (DIVIDER - 1) << 12 | (DIVIDER / 2 - 1) << 6 | (DIVIDER - 1);
-  SPI2_DMA_CONF = RX_AFIFO_RST | BUF_AFIFO_RST;
+  SPI2_DMA_CONF = AFIFO_RST;
   SPI2_DMA_CONF = 0;
   SPI2_DMA_INT_CLR = TRANS_DONE;
   pins_output(BOARD_ETHERNET_CS, 1);
@@ -83,9 +82,7 @@ static inline __attribute__((always_inline)) void transfer(uint32_t header, uint
       for (uint32_t i = 0; 4 * i < burst; i++) words[i] = SPI2_W(i);
       memcpy(data, words, burst);
     }
-    user = 0;
-    data += burst;
-    length -= burst;
+    data += burst, length -= burst, user = 0;
   }
   GPIO_OUT_W1TS = BIT(BOARD_ETHERNET_CS);
 }

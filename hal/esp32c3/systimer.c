@@ -11,6 +11,7 @@
 
 /** The alarm fires only for a tick that is still to come: anything nearer than this is set to it. */
 #define SOONEST 32
+#define NAP 160
 
 void systimer_start(void) {
   SYSTIMER_CONF |= CLK_EN | TIMER_UNIT0_WORK_EN;
@@ -51,4 +52,12 @@ IN_RAM void systimer_alarm(uint64_t tick) {
 IN_RAM void systimer_alarm_clear(void) {
   SYSTIMER_INT_ENA = 0;
   SYSTIMER_INT_CLR = BIT(0);
+}
+
+IN_RAM void systimer_nap(void) {
+  interrupts_off();
+  systimer_alarm(systimer_ticks() + NAP);
+  __asm__ volatile("wfi" ::: "memory");
+  systimer_alarm_clear();
+  interrupts_on();
 }

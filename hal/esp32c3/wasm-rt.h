@@ -33,6 +33,7 @@
 #define wasm_rt_memcpy WASM_RT_COPY
 #endif
 
+#define INLINED inline __attribute__((always_inline))
 /** The build marks with this what hot.txt names: code that runs from RAM. */
 #ifdef __riscv
 #define HOT(name) __attribute__((section(".iram." #name)))
