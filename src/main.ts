@@ -35,7 +35,7 @@ program
   .argument('<host>', 'name or address of the server')
   .option('--ke-port <port>', 'TCP port of NTS key establishment', port, 4460)
   .option('--ca <file>', 'PEM file with the certificate authority to trust instead of the system list')
-  .option('-n, --samples <n>', 'number of NTP exchanges', integer, 4)
+  .option('-n, --samples <n>', 'number of NTP exchanges', positive, 4)
   .option('--aead <id...>', 'AEAD algorithms to offer, in order: 30 (AES-128-GCM-SIV), 15 (AES-SIV-CMAC-256)', integers)
   .action(async (host, options) => {
     const { askCommand } = await import('./ask')
@@ -47,7 +47,7 @@ program
   .description('measure replies and handshakes: rates on the virtual board, instructions of the flash image, sizes')
   .addOption(new Option('--board <name>', 'what to measure').choices(['all', 'virtual', 'esp32c3']).default('all'))
   .option('--json', 'print JSON instead of a table', false)
-  .option('--seconds <n>', 'time for each measurement', integer, 2)
+  .option('--seconds <n>', 'time for each measurement', positive, 2)
   .action(async (options) => {
     const { bench } = await import('./bench')
     process.exitCode = await bench(options)
@@ -103,11 +103,24 @@ sim
     process.exitCode = await simScenario(file, options)
   })
 
+// Who reads our output may leave early (`| head`): the board serves on, and a command ends with its own status.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 await program.parseAsync()
 
 function integer(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
   return Number(text)
+}
+
+function positive(text: string): number {
+  const value = integer(text)
+  if (value === 0) throw new InvalidArgumentError('a number from 1 on is needed.')
+  return value
 }
 
 function integers(text: string, before: number[] = []): number[] {

@@ -206,9 +206,9 @@ class Appliance {
   }
 }
 
-/** What a client on this machine calls the board: its certificate has both. */
+/** What a client on this machine calls the board, by a name that its certificate has. */
 function clientName(address: string): string {
-  return address === '127.0.0.1' ? 'localhost' : address
+  return address === '127.0.0.1' || address === '0.0.0.0' ? 'localhost' : address
 }
 
 function explain(problem: BridgeProblem): string {

@@ -75,6 +75,7 @@ describe('noonmark up', () => {
     ['an address of another machine', ['--address', '192.0.2.1'], /--address/],
     ['an unknown option', ['--colour'], /unknown option/],
     ['a seed that is no number', ['--seed', 'x'], /whole number/],
+    ['an address of IPv6', ['--address', '::1'], /::1 is not an IPv4 address/],
   ])('refuses %s in one sentence', async (_, args, sentence) => {
     const { status, output } = await up('--state', join(folder.path, 'bad'), ...args)
     expect(output).toMatch(sentence)
@@ -85,7 +86,10 @@ describe('noonmark up', () => {
   it('refuses a state folder that another board uses, but not one whose user was killed', async () => {
     const state = join(folder.path, 'shared')
     const first = spawn(process.execPath, ['bin/noonmark.mjs', 'up', '--state', state, '--ntp-port', '21124'])
+    // That nobody reads what it says does not end it.
+    first.stdout.destroy()
     await once(first.stderr, 'data')
+    first.stderr.destroy()
     const lock = join(state, 'lock')
     await expect.poll(() => existsSync(lock), { timeout: 10_000 }).toBe(true)
     const { status, output } = await up('--state', state)
