@@ -202,10 +202,10 @@ describe.skipIf(missingEsp32c3)(title('a reset'), () => {
       // A fault in a handler, while nothing can be fetched from flash.
       [/reset=3 last=trap code=2 /, crash],
     ]
-    for (let i = 0; i < 6; i++) {
+    for (let i = 0; i < 4; i++) {
       const [line, act] = ways[i % 3]!
       untilErase(board)
-      board.advance(i * 60 * MILLI)
+      board.advance(i * 90 * MILLI)
       expect(machine.soc.flash.busy(board.now)).toBe(true)
       act()
       expect(untilRestarted(board, 2)).toMatch(line)
