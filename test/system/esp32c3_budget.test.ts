@@ -1,0 +1,34 @@
+// Instructions of the flash image on the simulated chip, as `noonmark bench --board esp32c3` counts them, against the goals of
+// docs/decisions/0011-instruction-budget.md.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { measureEsp32c3 } from '../../src/bench_esp32c3'
+import { imageUnderTest, missing } from '../soc/board'
+
+describe.skipIf(missing !== undefined)('the budget of instructions', () => {
+  let rows = new Map<string, number>()
+
+  beforeAll(async () => {
+    const measured = await measureEsp32c3(imageUnderTest())
+    rows = new Map(measured.map(({ name, value }) => [name, value]))
+  }, 60_000)
+
+  const limits: [name: string, limit: number][] = [
+    ['ntp_reply', 10_000],
+    ['nts_reply_aead_15', 35_000],
+    // Above the goal of 35,000: that page says why. This holds what was reached.
+    ['nts_reply_aead_30', 45_000],
+    ['nts_reply_aead_15_without_accelerator', 110_000],
+    ['nts_reply_aead_30_without_accelerator', 110_000],
+    ['key_exchange', 9_000_000],
+    ['longest_poll_idle', 40_000],
+    ['longest_poll_four_handshakes', 40_000],
+    ['longest_poll_four_handshakes_and_nts', 40_000],
+  ]
+  for (const [name, limit] of limits) {
+    it(`holds_${name}_below_${limit}_instructions`, () => {
+      expect(rows.get(name)).toBeGreaterThan(0)
+      expect(rows.get(name)).toBeLessThanOrEqual(limit)
+    })
+  }
+})
