@@ -7,7 +7,7 @@
 // starves another and NTP never waits for longer than a slice.
 //
 // A connection that has not made its request within PATIENCE is dropped. When no socket is left to listen, one that
-// has not even sent its ClientHello gives way after SHORT_PATIENCE: five silent strangers must not close the shop.
+// has not even sent its whole ClientHello gives way sooner: five silent strangers must not close the shop.
 
 import { wipe } from '../crypto/constant_time'
 import { MILLISECOND } from '../drivers/w5500'
@@ -46,6 +46,7 @@ import {
   TLS_CONNECTION_SIZE,
   TlsState,
   tlsAlert,
+  tlsAwaitsHello,
   tlsClose,
   tlsConsume,
   tlsExported,
@@ -66,8 +67,9 @@ import { SOCKET_KE_COUNT, SOCKET_KE_FIRST } from './sockets'
 
 /** How long a client may take from its SYN to its request. */
 const PATIENCE: u64 = MILLISECOND * 5000
-/** How long one that has not even begun may hold the last free socket. */
+/** How long one that has not even begun may hold the last free socket; and one whose ClientHello is not whole yet. */
 const SHORT_PATIENCE: u64 = MILLISECOND * 300
+const HELLO_PATIENCE: u64 = MILLISECOND * 1000
 /** How long the answer may take to leave. */
 const FLUSH_PATIENCE: u64 = MILLISECOND * 5000
 
@@ -389,7 +391,8 @@ function discard(i: u32): void {
 function mustGo(i: u32, now: u64): bool {
   const slot = slotAt(i)
   if (now >= slot.deadline) return true
-  return slot.phase === Phase.Silent && now >= slot.since + SHORT_PATIENCE && listening() === 0
+  if (now < slot.since + SHORT_PATIENCE || listening() !== 0) return false
+  return slot.phase === Phase.Silent || (now >= slot.since + HELLO_PATIENCE && tlsAwaitsHello(connectionOf(slot)))
 }
 
 function isGone(i: u32): bool {

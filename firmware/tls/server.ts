@@ -163,6 +163,11 @@ export function tlsAlert(connection: usize): u32 {
   return changetype<Connection>(connection).alert
 }
 
+/** True while the client's first ClientHello is not whole. */
+export function tlsAwaitsHello(connection: usize): bool {
+  return changetype<Connection>(connection).stage === Stage.Start
+}
+
 /**
  * Begins an exporter's value (section 7.5): `tlsStep` works on it until `tlsExported`, before any other record is
  * opened. The label (at most 96 bytes) and `out` stay where they are until then. False when there are no keys, or

@@ -234,6 +234,17 @@ describe('many at once', () => {
     expect(session.cookies).toHaveLength(8)
   })
 
+  it('lets somebody in although clients with half a ClientHello hold every socket', async () => {
+    const board = readyBoard()
+    const ca = board.authority()
+    const half = Array.from({ length: 5 }, () => board.lan.connect(board.now + 1000, board.freshPort(), KE_PORT))
+    for (const peer of half) peer.write(board.now + 2e6, Uint8Array.of(0x16, 3, 1, 2, 0))
+    board.advance(900e6)
+    expect(half.map(({ state }) => state)).toEqual(Array(5).fill('open'))
+    board.advance(300e6)
+    expect((await board.keyExchange({ ca })).cookies).toHaveLength(8)
+  })
+
   it('does not wait for a client that sends a byte now and then', async () => {
     const board = readyBoard()
     const ca = board.authority()
