@@ -1,7 +1,7 @@
 // The W5500 model compiled by AssemblyScript: the file is written in the subset of TypeScript that both compilers take.
 
-import { W5500 } from '../../sim/chips/w5500'
 import { Lan } from '../../sim/chips/lan'
+import { W5500 } from '../../sim/chips/w5500'
 
 /** A network that answers nothing and counts what the chip sends. */
 class DeafLan extends Lan {

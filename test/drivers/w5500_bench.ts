@@ -1,8 +1,8 @@
 // A machine that is nothing but the Ethernet: the driver's wasm over the W5500 model on a virtual clock. The HAL calls take
 // about the time they take on an ESP32-C3 with 20 MHz SPI, so registers tear, edges fall between calls, and time passes.
 
-import { FAULTS, W5500 } from '../../sim/chips/w5500'
 import type { Lan } from '../../sim/chips/lan'
+import { FAULTS, W5500 } from '../../sim/chips/w5500'
 import { ipv4, MemoryLan } from '../../sim/lan/memory_lan'
 import { type Entry, type Flavour, loadEntry } from '../support/firmware'
 
