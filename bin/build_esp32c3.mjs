@@ -45,8 +45,10 @@ const COMPILE = [
 /** wasm2c writes helpers and labels that this module has no use for. */
 const GENERATED = ['-Wno-unused', '-Wno-sign-compare']
 
-/** Called nine times for a block of POLYVAL: a sixth of it is calling, and constants that the caller could keep. */
-const INLINED = ['firmware/crypto/ghash/carryless']
+/** POLYVAL: what is called with constant addresses, whose bounds checks vanish, and what is called for each block. */
+const INLINED = ['multiply', 'polyvalBlock', 'ghashBlock', 'sums', 'timesX'].map(
+  (name) => `firmware/crypto/ghash/${name}`,
+)
 
 /** Exported functions keep the name of their export. */
 const EXPORTED_HOT = ['w2c_poll']

@@ -12,7 +12,7 @@ import { aesCtrBigEndian } from './aes_ctr'
 import { AES_GCM_CONTEXT_SIZE } from './aes_gcm'
 import { chacha20Blocks, chacha20Nonce, chacha20Xor } from './chacha20'
 import { equalBytes } from './constant_time'
-import { ghashOutput, ghashUpdate } from './ghash'
+import { ghashOutput, ghashUpdate, polyvalForget } from './ghash'
 import { POLY1305_STATE_SIZE, poly1305Final, poly1305Init, poly1305Padded } from './poly1305'
 
 const enum Phase {
@@ -173,8 +173,12 @@ function crypt(s: Steps, data: usize, length: u32): void {
 
 /** Absorbs a slice (or the additional data), padded to a whole block at its end. */
 function authenticate(s: Steps, data: usize, length: u32): void {
-  if (s.chacha) poly1305Padded(mac(s), data, length)
-  else ghashUpdate(s.context + HASH_KEY, mac(s), data, length)
+  if (s.chacha) {
+    poly1305Padded(mac(s), data, length)
+    return
+  }
+  ghashUpdate(s.context + HASH_KEY, mac(s), data, length)
+  polyvalForget()
 }
 
 function finishTag(s: Steps, out: usize): void {
@@ -192,6 +196,7 @@ function finishTag(s: Steps, out: usize): void {
   storeU32be(BLOCK + 8, s.length >> 29)
   storeU32be(BLOCK + 12, s.length << 3)
   ghashUpdate(s.context + HASH_KEY, mac(s), BLOCK, 16)
+  polyvalForget()
   ghashOutput(mac(s), BLOCK)
   store<u32>(counterBlock(s), bswap<u32>(1), 12)
   aesEncryptBlock(s.context, counterBlock(s), MASK)

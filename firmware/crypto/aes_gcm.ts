@@ -9,7 +9,7 @@ import { AES_CONTEXT_SIZE, aesEncryptBlock, aesExpandKey } from './aes'
 import { aesCtrBigEndian } from './aes_ctr'
 import { xorBlock, zeroBlock } from './block'
 import { equalBytes } from './constant_time'
-import { ghashKey, ghashOutput, ghashUpdate, POLYVAL_KEY_SIZE } from './ghash'
+import { ghashKey, ghashOutput, ghashUpdate, POLYVAL_KEY_SIZE, polyvalForget } from './ghash'
 
 /** Bytes of a context. */
 export const AES_GCM_CONTEXT_SIZE: u32 = AES_CONTEXT_SIZE + POLYVAL_KEY_SIZE
@@ -89,6 +89,7 @@ function authenticate(context: usize, ad: usize, adLength: u32, ciphertext: usiz
   storeU32be(LENGTHS + 8, length >> 29)
   storeU32be(LENGTHS + 12, length << 3)
   ghashUpdate(key, SUM, LENGTHS, 16)
+  polyvalForget()
   counterBlockAgain(1)
   aesEncryptBlock(context, COUNTER, TAG)
   ghashOutput(SUM, SUM_BYTES)

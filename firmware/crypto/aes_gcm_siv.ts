@@ -10,7 +10,7 @@ import { AES_CONTEXT_SIZE, aesEncryptBlock, aesExpandKey, aesKeyLength } from '.
 import { aesCtrLittleEndian } from './aes_ctr'
 import { copyBlock, zeroBlock } from './block'
 import { equalBytes } from './constant_time'
-import { POLYVAL_KEY_SIZE, polyvalKey, polyvalUpdate } from './ghash'
+import { POLYVAL_KEY_SIZE, polyvalForget, polyvalKey, polyvalUpdate } from './ghash'
 
 /** Bytes of a context. */
 export const AES_GCM_SIV_CONTEXT_SIZE: u32 = AES_CONTEXT_SIZE
@@ -20,7 +20,7 @@ const TAG_SIZE: u32 = 16
 /** The message's keys: authentication(16) | encryption(16 or 32), then what they expand to. */
 const KEYS: usize = memory.data(48, 8)
 const CIPHER: usize = memory.data(256, 8)
-const HASH_KEY: usize = memory.data(40, 8)
+const HASH_KEY: usize = memory.data(24, 8)
 /** The derivation's block, POLYVAL's sum, the lengths, the tag as computed and as received. */
 const BLOCK: usize = memory.data(16, 8)
 const SUM: usize = memory.data(16, 8)
@@ -123,6 +123,7 @@ function forget(): void {
   memory.fill(KEYS, 0, 48)
   memory.fill(CIPHER, 0, AES_CONTEXT_SIZE)
   memory.fill(HASH_KEY, 0, POLYVAL_KEY_SIZE)
+  polyvalForget()
   zeroBlock(BLOCK)
   zeroBlock(SUM)
 }

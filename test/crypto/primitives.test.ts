@@ -153,6 +153,26 @@ describe.each(FLAVOURS)('POLYVAL and GHASH, %s build', async (flavour) => {
     }
   })
 
+  it('keeps_apart_keys_used_in_turn_and_after_forgetting', () => {
+    const random = new Random(10)
+    const hs = [random.bytes(16), random.bytes(16), new Uint8Array(16)]
+    const keys = hs.map((h) => {
+      const key = machine.space(24)
+      machine.call('polyvalKey', key, machine.put(h))
+      return key
+    })
+    const [sum, out] = [machine.space(16), machine.space(16)]
+    for (let round = 0; round < 60; round++) {
+      const [which, x] = [random.below(3), random.bytes(16)]
+      machine.write(sum, new Uint8Array(16))
+      machine.call('polyvalUpdate', keys[which], sum, machine.put(x), 16)
+      machine.call('polyvalOutput', sum, out)
+      expect(hex(machine.take(out, 16))).toBe(dot(hs[which], x))
+      if (random.below(3) === 0) machine.call('polyvalForget')
+    }
+    machine.reset()
+  })
+
   it('multiplies_as_a_slow_twin_does_where_columns_are_fullest', () => {
     const random = new Random(9)
     const full = new Uint8Array(16).fill(0xff)

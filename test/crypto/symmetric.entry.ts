@@ -28,6 +28,7 @@ export {
   ghashKey,
   ghashOutput,
   ghashUpdate,
+  polyvalForget,
   polyvalKey,
   polyvalOutput,
   polyvalUpdate,
