@@ -30,7 +30,8 @@ const TARGET = ['-march=rv32imc', '-misa-spec=2.2', '-mabi=ilp32']
 const COMPILE = [
   ...TARGET,
   '-std=gnu11',
-  '-O2',
+  '-O3',
+  '-fno-schedule-insns',
   '-ffreestanding',
   '-fbuiltin',
   '-ffunction-sections',

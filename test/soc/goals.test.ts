@@ -10,7 +10,7 @@ it.skipIf(missing !== undefined)('image_costs_no_more_than_its_goals', async () 
   const goals: Record<string, number> = {
     ntp_reply: 10_000,
     nts_reply_aead_15: 35_000,
-    nts_reply_aead_30: 60_000,
+    nts_reply_aead_30: 35_000,
     nts_reply_aead_15_without_accelerator: 110_000,
     nts_reply_aead_30_without_accelerator: 110_000,
     key_exchange: 9_000_000,
