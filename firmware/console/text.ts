@@ -4,7 +4,7 @@
 
 import { putAscii, putDecimal, putHex, putSigned } from '../bytes/ascii'
 
-/** Room for the longest answer: the two certificates in PEM (2 x 1,100) and some lines. */
+/** Room for several answers; the authority's certificate in PEM, at most 800 bytes, is one of the long ones. */
 const TEXT_SIZE: usize = 4096
 const TEXT: usize = memory.data(<i32>TEXT_SIZE, 8)
 
