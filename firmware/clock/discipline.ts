@@ -39,10 +39,11 @@ export const enum Verdict {
 }
 
 /**
- * Mean delay from the edge at the pin to the captured tick: 1.2 us until the handler reads the counter, less the 37.5 ns
- * that rounding down to a tick of SYSTIMER costs.
+ * Mean delay from the edge at the pin to the captured tick, unless the board says otherwise: 1.2 us until the handler reads
+ * the counter, less the 37.5 ns that rounding down to a tick of SYSTIMER costs. And what may remain of it on a given board.
  */
-const CAPTURE_DELAY: f64 = 1162.5
+const DEFAULT_DELAY: f64 = 1162.5
+const DEFAULT_RESIDUAL: f64 = 150
 
 /** Standard deviation of one capture, and of one of the first ones, which may be late by microseconds. */
 const CAPTURE_SIGMA: f64 = 85
@@ -50,9 +51,6 @@ const LOOSE_SIGMA: f64 = 2000
 
 /** As late as a capture gets. Until enough pulses agree, all of them may have been. */
 const LATEST_CAPTURE: f64 = 8000
-
-/** What may remain of the capture delay on a given board, and the resolution of a reading. */
-const RESIDUAL: f64 = 150
 
 /** A phase known no better than this must be acquired anew: a late capture would pass the gate. */
 const RUSTY: f64 = 400
@@ -87,6 +85,9 @@ const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
 const REHEARSAL: Pulse = changetype<Pulse>(memory.data(<i32>PULSE_SIZE, 8))
 const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
 
+/** The board's calibration, ns. */
+let captureDelay: f64 = DEFAULT_DELAY
+let captureResidual: f64 = DEFAULT_RESIDUAL
 /** The line has been put where a pulse said. */
 let anchored: bool = false
 /** Pulses accepted in a row since the last start or doubt. */
@@ -119,6 +120,15 @@ export function disciplineInit(ticks: u64): void {
   bound = 0
   boundGrowth = 0
   estimatorStart(LOOSE_SIGMA, FRESH_FREQUENCY)
+}
+
+/**
+ * What the board's calibration says: the mean delay from the edge at the pin to the captured tick, and a bound of what the
+ * calibration may have left, both ns. Call it before the first pulse; it outlives `disciplineInit`.
+ */
+export function disciplineCalibrate(delayNanos: f64, residualNanos: f64): void {
+  captureDelay = delayNanos
+  captureResidual = residualNanos
 }
 
 /** The model line. Whoever moves it (restore, leap fold) tells the discipline by `disciplineMoved`. */
@@ -157,7 +167,7 @@ export function disciplinePulse(pulse: Pulse, known: f64): Verdict {
   LABEL.seconds = leapContinuous(pulse)
   LABEL.fraction = 0
   lineAt(MODEL, pulse.ticks, HERE)
-  const difference = stampDifference(LABEL, HERE) + CAPTURE_DELAY + <f64>pulse.sawtoothPicos * 0.001
+  const difference = stampDifference(LABEL, HERE) + captureDelay + <f64>pulse.sawtoothPicos * 0.001
   lastDifference = difference
   if (anchored && Math.abs(difference) < 5e8) {
     stepTo(LABEL.seconds, pulse.ticks)
@@ -279,7 +289,7 @@ function stepLine(ticks: u64): Verdict {
   MODEL.ticks = ticks
   MODEL.seconds = LABEL.seconds
   MODEL.fraction = 0
-  lineShift(MODEL, CAPTURE_DELAY)
+  lineShift(MODEL, captureDelay)
   anchored = true
   accepted = 1
   second = LABEL.seconds
@@ -291,7 +301,7 @@ function stepLine(ticks: u64): Verdict {
 /** Brings the bound up to date, so that the packet path need not compute. */
 function publish(ticks: u64): void {
   const phase =
-    BOUND_SIGMAS * estimatorPhaseSigma() + receiverError + RESIDUAL + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
+    BOUND_SIGMAS * estimatorPhaseSigma() + receiverError + captureResidual + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
   const frequency = BOUND_SIGMAS * estimatorFrequencySigma() + 1
   bound = <u64>phase
   boundGrowth = <u64>(frequency * 1.048576 + 1)
