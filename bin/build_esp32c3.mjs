@@ -54,7 +54,6 @@ const INLINED = ['multiply', 'polyvalBlock', 'ghashBlock', 'sums', 'timesX'].map
 /** Exported functions keep the name of their export. */
 const EXPORTED_HOT = ['w2c_poll']
 
-const WASM_PAGE = 65536
 const DIRECT_BOOT_MAGIC = 0xaedb041d
 
 /** Makes the image; returns its sizes. Throws an Error that says in a sentence what is wrong. */
@@ -118,12 +117,12 @@ function toolsAt(root, libc, wasm2c) {
   }
 }
 
-/** noonmark.c and noonmark.h in `out`; returns the size of the module's memory in bytes. */
+/** noonmark.c and noonmark.h in `out`; returns the bytes of memory that the module uses. */
 export function generateC(tools, wasm, out) {
   mkdirSync(out, { recursive: true })
   copyFileSync(wasm, join(out, 'noonmark.wasm'))
   tools.run(tools.wasm2c, ['noonmark.wasm', '-o', 'noonmark.c'], { cwd: out })
-  const memorySize = memoryPages(readFileSync(wasm)) * WASM_PAGE
+  const memorySize = memoryUsed(readFileSync(wasm))
   const wat = wasm.replace(/\.wasm$/, '.wat')
   const names = existsSync(wat) ? functionNames(readFileSync(wat, 'utf8')) : new Map()
   const raw = readFileSync(join(out, 'noonmark.c'), 'utf8')
@@ -254,28 +253,14 @@ function placeHot(text, names) {
     .replace(poll, `HOT(poll) ${poll}`)
 }
 
-/** Size of the module's memory in pages: LEB128 after its section's header (id 5) and flags. */
-function memoryPages(wasm) {
-  let at = 8
-  const leb = () => {
-    let value = 0
-    for (let shift = 0; ; shift += 7) {
-      const byte = wasm[at++]
-      value |= (byte & 0x7f) << shift
-      if (byte < 0x80) return value >>> 0
-    }
-  }
-  while (at < wasm.length) {
-    const id = wasm[at++]
-    const size = leb()
-    if (id === 5) {
-      leb() // one memory
-      leb() // flags
-      return leb()
-    }
-    at += size
-  }
-  throw new Error('the module has no memory')
+/** Bytes of memory that the module uses, in whole words of 16 bytes, as it says itself; a module that does not say uses all. */
+function memoryUsed(wasm) {
+  const module = new WebAssembly.Module(wasm)
+  const abi = Object.fromEntries(WebAssembly.Module.imports(module).map(({ name }) => [name, () => 0]))
+  const { memory, memory_end } = new WebAssembly.Instance(module, { abi }).exports
+  if (!memory) throw new Error('the module has no memory')
+  const all = memory.buffer.byteLength
+  return Math.min(all, ((memory_end?.() ?? all) + 15) & ~15)
 }
 
 /** Compiles what is stale, two at a time. */

@@ -140,6 +140,11 @@ export function boot(): void {
   sayLine()
 }
 
+/** One past the last byte of memory that is ever used: a machine that is short of RAM need not provide whole pages. */
+export function memory_end(): u32 {
+  return <u32>__heap_base
+}
+
 /** Serves what is due; returns the tick at which it wants to run again at the latest. */
 export function poll(): u64 {
   const now = ticks()

@@ -1,7 +1,8 @@
 // The HAL ABI: every function that a machine must provide to run the firmware.
 //
 // These declarations are the only imports of build/noonmark.wasm (module "abi", the function's
-// own name). The module exports `boot(): void`, `poll(): u64` and its memory; a machine calls nothing else.
+// own name). The module exports `boot(): void`, `poll(): u64` and its memory; a machine calls nothing else. `memory_end(): u32`
+// is for whoever builds an image: bytes of memory from there on are never used.
 //
 //   poll() returns the tick at which the firmware wants to run again at the latest. The machine calls it
 //   earlier when an edge was captured, when serial bytes arrived or when the console has input.

@@ -41,9 +41,9 @@ uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...) {
   return type;
 }
 
-/** The memory is static and zero; the module's own size must be the one it was compiled for. */
+/** The memory is static and zero. Of the module's pages only the bytes that it uses are there: `memory_end` of the module. */
 void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t pages, uint32_t max_pages) {
-  if (pages * 65536 != WASM_RT_MEMORY_SIZE) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  if (pages * 65536 < WASM_RT_MEMORY_SIZE) wasm_rt_trap(WASM_RT_TRAP_OOB);
   memory->pages = pages;
   memory->max_pages = max_pages;
   memory->size = WASM_RT_MEMORY_SIZE;

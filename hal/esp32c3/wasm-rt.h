@@ -13,7 +13,7 @@
 #include <string.h>
 
 #ifndef WASM_RT_MEMORY_SIZE
-#error "WASM_RT_MEMORY_SIZE: the module's memory in bytes, given by the build"
+#error "WASM_RT_MEMORY_SIZE: the bytes of memory that the module uses, given by the build"
 #endif
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)

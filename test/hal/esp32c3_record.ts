@@ -69,6 +69,8 @@ export class Recording {
   polls = 0
   private readonly parts: Uint8Array[] = []
   private memory: WebAssembly.Memory | undefined
+  /** The bytes that an image provides: whole words of 16 up to what the module says it uses. */
+  private used = 0
 
   /** Runs `body` with every module instantiated meanwhile recorded. */
   during<T>(body: () => T): T {
@@ -93,7 +95,7 @@ export class Recording {
   }
 
   memoryHash(): string {
-    return fnv(this.linear(0, this.memory!.buffer.byteLength)).toString(16).padStart(8, '0')
+    return fnv(this.linear(0, this.used)).toString(16).padStart(8, '0')
   }
 
   private wrapImports(imports: WebAssembly.ModuleImports): WebAssembly.ModuleImports {
@@ -112,8 +114,14 @@ export class Recording {
   }
 
   private wrapExports(exports: WebAssembly.Exports): WebAssembly.Exports {
-    const { boot, poll, memory } = exports as { boot: () => void; poll: () => bigint; memory: WebAssembly.Memory }
+    const { boot, poll, memory, memory_end } = exports as {
+      boot: () => void
+      poll: () => bigint
+      memory: WebAssembly.Memory
+      memory_end: () => number
+    }
     this.memory = memory
+    this.used = (memory_end() + 15) & ~15
     const mark = (name: string, result = 0n) => this.put(name, [], 0, 0, NONE, result)
     return {
       memory,

@@ -33,8 +33,8 @@ describe('build/noonmark.wasm', () => {
     }
   })
 
-  it('exports boot, poll and memory, and nothing else', () => {
+  it('exports boot, poll, memory and the end of what it uses, and nothing else', () => {
     const names = WebAssembly.Module.exports(module).map(({ name }) => name)
-    expect(names.sort()).toEqual(['boot', 'memory', 'poll'])
+    expect(names.sort()).toEqual(['boot', 'memory', 'memory_end', 'poll'])
   })
 })
