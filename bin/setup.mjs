@@ -14,6 +14,7 @@ export async function setUp() {
   checkNode()
   installPackages()
   await buildFirmware()
+  await buildClock()
   await buildCpu()
   await buildCommand()
 }
@@ -57,6 +58,26 @@ export async function buildFirmware() {
     })
     out.push(stderr.toString())
     if (error) fail(`the firmware does not compile:\n${out.join('')}`)
+  })
+}
+
+/** Compiles the firmware's clock room alone, behind src/clock.entry.ts, to build/clock.wasm when a source changed. */
+export async function buildClock() {
+  const rooms = ['time', 'bytes', 'crypto', 'drivers', 'gnss', 'clock'].flatMap((room) => list(`firmware/${room}`))
+  const sources = [...rooms, 'src/clock.entry.ts', 'hal/abi.ts', 'asconfig.json', 'package-lock.json']
+  await whenStale('clock room', sources, ['build/clock.wasm'], async () => {
+    const { default: asc } = await import('assemblyscript/asc')
+    // The firmware's own options, without its entry.
+    const { options } = JSON.parse(readFileSync(join(ROOT, 'asconfig.json'), 'utf8'))
+    const flags = Object.entries(options)
+      .filter(([name, value]) => name !== 'baseDir' && value !== false)
+      .flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, String(value)]))
+    const { error, stderr } = await asc.main([
+      'src/clock.entry.ts',
+      ...['--config', 'sim/cpu/rv32/asconfig.json', '--baseDir', ROOT, '--outFile', 'build/clock.wasm'],
+      ...flags,
+    ])
+    if (error) fail(`the clock room does not compile:\n${stderr.toString()}`)
   })
 }
 
