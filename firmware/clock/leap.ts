@@ -24,6 +24,8 @@ let candidate: i64 = 0
 let candidateChange: i64 = 0
 let agreed: u32 = 0
 let silent: u32 = 0
+/** TAI - UTC in seconds as it is before the armed leap second; 0: nobody has told. */
+let taiOffset: i32 = 0
 
 export function leapInit(): void {
   midnight = 0
@@ -31,6 +33,7 @@ export function leapInit(): void {
   candidate = 0
   agreed = 0
   silent = 0
+  taiOffset = 0
 }
 
 /** The continuous second of a pulse's label. */
@@ -42,6 +45,7 @@ export function leapContinuous(pulse: Pulse): i64 {
 
 /** Takes note of what a pulse announces; `now` is the continuous second. */
 export function leapHear(pulse: Pulse, now: i64): void {
+  if (pulse.taiOffset !== 0) taiOffset = pulse.taiOffset - pastChange(leapContinuous(pulse))
   if (pulse.leapSecond !== 0 || (midnight !== 0 && now >= midnight - 2)) return
   const announced = pulse.leapWarning !== 0 && pulse.leapAt !== 0 ? pulse.leapAt + 1 : 0
   if (announced === 0 || announced % DAY !== 0 || announced <= now) {
@@ -85,6 +89,7 @@ export function leapIndicator(second: i64): u32 {
 export function leapFold(second: i64): i64 {
   if (midnight === 0 || second < midnight + FOLD_AFTER) return 0
   const shift = -change
+  taiOffset = leapTaiOffset(second)
   midnight = 0
   candidate = 0
   agreed = 0
@@ -94,4 +99,21 @@ export function leapFold(second: i64): i64 {
 /** The armed midnight, 0 when none. */
 export function leapMidnight(): i64 {
   return midnight
+}
+
+/** What the armed leap second does: +1 inserts a second, -1 leaves one out. Says nothing when none is armed. */
+export function leapChange(): i64 {
+  return change
+}
+
+/** TAI - UTC at a continuous second; 0: the receiver has never told. It steps with the leap second, heard or not. */
+export function leapTaiOffset(second: i64): i32 {
+  return taiOffset === 0 ? 0 : taiOffset + pastChange(second)
+}
+
+/** What the armed leap second has already done to TAI - UTC at a continuous second: 23:59:60 still counts as before. */
+function pastChange(second: i64): i32 {
+  if (midnight === 0) return 0
+  if (change > 0) return second > midnight ? 1 : 0
+  return second >= midnight - 1 ? -1 : 0
 }
