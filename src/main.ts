@@ -76,7 +76,7 @@ program
     process.exitCode = await monitor(serialPort, options)
   })
 
-const sim = program.command('sim').description('run the simulated ESP32-C3 and its processor core')
+const sim = program.command('sim').description('simulations: the clock, the ESP32-C3 and its processor core')
 
 sim
   .command('elf')
@@ -89,6 +89,16 @@ sim
   .action(async (file, options) => {
     const { simElf } = await import('./sim_elf')
     process.exitCode = simElf(file, options)
+  })
+
+sim
+  .command('clock')
+  .description("run the firmware's clock over recorded pulses: meta.json, pulses.csv and truth.csv in a folder")
+  .argument('<folder>', 'the scenario')
+  .requiredOption('--out <file>', 'where the served times go: true_s,served_s,dispersion_s')
+  .action(async (folder, options) => {
+    const { simClock } = await import('./sim_clock')
+    process.exitCode = simClock(folder, options)
   })
 
 sim
