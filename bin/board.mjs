@@ -21,7 +21,7 @@ export function readBoard(file = DEFAULT_BOARD_FILE) {
 export function boardFaults(board) {
   const schema = JSON.parse(readFileSync(join(ROOT, 'boards/board.schema.json'), 'utf8'))
   const faults = schemaFaults(board, schema, schema, 'board')
-  return faults.length > 0 ? faults : [...pinFaults(board), ...flashFaults(board)]
+  return faults.length > 0 ? faults : [...pinFaults(board), ...flashFaults(board), ...textFaults(board)]
 }
 
 const ANNOTATIONS = ['$schema', '$defs', 'title', 'description']
@@ -107,9 +107,17 @@ function flashFaults({ flash, budget, stack }) {
   return faults
 }
 
+/** What `board_config` of hal/abi.ts has room for. */
+function textFaults({ network, options }) {
+  const faults = []
+  if (network.names.join('\0').length > 228) faults.push('network.names take more than 228 bytes')
+  if (options.join('\0').length > 1024) faults.push('options take more than 1024 bytes')
+  return faults
+}
+
 /** The board as hal/esp32c3/board.h. */
 export function boardHeader(board) {
-  const { ethernet, receiver, rtc, leds, capture, flash, network } = board
+  const { ethernet, receiver, rtc, leds, capture, calibration, flash, network, options } = board
   const values = {
     CRYSTAL_HZ: board.crystalHz,
     CPU_HZ: board.cpuHz,
@@ -131,7 +139,9 @@ export function boardHeader(board) {
     GATEWAY: commas(network.gateway),
     NTP_PORT: network.ntpPort,
     KE_PORT: network.kePort,
-    NAMES: network.names.map((name) => `"${name}"`).join(' "\\0" '),
+    NAMES: literal(network.names),
+    OPTIONS: literal(options),
+    CALIBRATION: CALIBRATION.map((name) => calibration[name]).join(', '),
   }
   const lines = Object.entries(values).map(([name, value]) => {
     return `#define BOARD_${name} ${typeof value === 'number' ? `${value}u` : value}`
@@ -141,4 +151,18 @@ export function boardHeader(board) {
 
 const prefixed = (prefix, pins) =>
   Object.fromEntries(Object.entries(pins).map(([name, gpio]) => [`${prefix}_${name.toUpperCase()}`, gpio]))
+/** In the order of `board_config`. */
+const CALIBRATION = [
+  'pulseDelayPs',
+  'pulseResidualPs',
+  'arrivalDelayPs',
+  'frameToIntPs',
+  'sendToFramePs',
+  'plainReplyPs',
+  'sealedReplyPs',
+  'wireResidualPs',
+]
+
+/** Texts separated by NUL as one C string literal. */
+const literal = (texts) => texts.map((text) => JSON.stringify(text)).join(' "\\0" ') || '""'
 const commas = (quad) => quad.split('.').join(', ')

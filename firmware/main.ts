@@ -34,16 +34,20 @@ import {
   clockRehearse,
   clockState,
 } from './clock/clock'
+import { disciplineCalibrate } from './clock/discipline'
 import { restoreInit, restorePoll } from './clock/restore'
 import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
 import { consoleCommand } from './console/commands'
 import { lineTake } from './console/line'
-import { say, sayLine, sayNumber, textBytes, textDrained, textLength } from './console/text'
+import { say, sayBytes, sayLine, sayNumber, textBytes, textDrained, textLength } from './console/text'
 import { aesUseAccelerator } from './crypto/aes'
 import { wipe } from './crypto/constant_time'
 import { drbgReseed, drbgSeed } from './crypto/drbg'
+import { optionFault, optionLength, optionText } from './drivers/board_options'
 import {
+  Calibration,
   settingsAddress,
+  settingsCalibration,
   settingsGateway,
   settingsKePort,
   settingsMac,
@@ -118,6 +122,10 @@ export function boot(): void {
   if ((features() & Feature.Aes) !== 0) aesUseAccelerator(aes_load, aes_encrypt)
   seed()
   clockInit()
+  disciplineCalibrate(
+    <f64>settingsCalibration(Calibration.PulseDelay) / 1000,
+    <f64>settingsCalibration(Calibration.PulseResidual) / 1000,
+  )
   restoreInit()
   rtcSyncInit()
   receiverInit()
@@ -138,6 +146,7 @@ export function boot(): void {
   say('noonmark boot features=')
   sayNumber(features())
   sayLine()
+  sayOptionFaults()
 }
 
 /** One past the last byte of memory that is ever used: a machine that is short of RAM need not provide whole pages. */
@@ -244,6 +253,15 @@ function nextDue(now: u64): u64 {
   if (rtcDue < due) due = rtcDue
   if (secondDue < due) due = secondDue
   return due
+}
+
+/** Options that do nothing: misspelt, or with a value that their reader cannot use. */
+function sayOptionFaults(): void {
+  for (let i: u32 = 0; optionFault(i); i++) {
+    say('fault: this option means nothing: ')
+    sayBytes(optionText(), optionLength())
+    sayLine()
+  }
 }
 
 /** Gives the random generator fresh entropy. A source that fails its tests leaves it as it is: unseeded, if it was. */

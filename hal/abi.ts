@@ -122,9 +122,20 @@ export declare function console_read(out: usize, capacity: u32): u32
 export declare function console_write(data: usize, length: u32): u32
 
 /**
- * The board's own settings, written at `out` (at most `capacity` bytes); returns the length, at least 28:
- * `mac(6) | ntp port u16 | ke port u16 | address(4) | mask(4) | gateway(4) | reserved(2) | names length u16 | reserved(2) | names`.
- * Integers are little-endian; names are ASCII, separated by NUL, the first is the device's own.
+ * The board's own settings, written at `out` (at most `capacity` bytes); returns the length, at least 60:
+ * `mac(6) | ntp port u16 | ke port u16 | address(4) | mask(4) | gateway(4) | layout u8 = 1 | 0 u8 | names length u16 |
+ * options length u16 | calibration: 8 times i32 | names | options`.
+ * Integers are little-endian. Names are ASCII, separated by NUL, the first is the device's own; at most 228 bytes. Options
+ * are ASCII lines `key=value`, separated by NUL; at most 1024 bytes (docs/operating.md lists them).
+ * Calibration, constants of this board in picoseconds (positive: later):
+ *    0 pulse delay     mean from the pulse's edge to the tick that `capture` gives it
+ *    4 pulse residual  what may remain of it, as a standard deviation over boards
+ *    8 arrival delay   mean from INTn's edge to the tick that `capture` gives it
+ *   12 frame to INTn   from a request's last bit on the wire to INTn's edge
+ *   16 send to frame   from the end of the SPI frame that gives SEND to the reply's first bit on the wire
+ *   20 plain reply     start value: from T3's reading to the end of that SPI frame, plain NTP
+ *   24 sealed reply    start value: the same with NTS
+ *   28 wire residual   what may remain of an arrival or a departure, as a standard deviation over boards
  */
 export declare function board_config(out: usize, capacity: u32): u32
 

@@ -18,7 +18,12 @@ export function compileAhead(): void {
 }
 
 /** Settings of a board that serves `address` under the names that a client on this machine would use. */
-export function loopbackBoard(address: string, ntpPort: number, kePort: number): BoardSettings {
+export function loopbackBoard(
+  address: string,
+  ntpPort: number,
+  kePort: number,
+  options: string[] = [],
+): Omit<BoardSettings, 'calibration'> {
   return {
     mac: Uint8Array.of(0x02, 0x4e, 0x4d, 0x00, 0x00, 0x01),
     ntpPort,
@@ -27,5 +32,6 @@ export function loopbackBoard(address: string, ntpPort: number, kePort: number):
     mask: '255.0.0.0',
     gateway: '0.0.0.0',
     names: ['noonmark.local', 'localhost'],
+    options,
   }
 }

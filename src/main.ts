@@ -23,6 +23,7 @@ program
   .option('--ke-port <port>', 'TCP port of NTS key establishment', port, 14460)
   .option('--seed <n>', "seed of the simulated crystal's and receiver's imperfections", integer, 1)
   .option('--cold', 'a cold sky: the receiver needs half a minute or more for its first fix', false)
+  .option('--option <key=value>', 'a setting of the board (docs/operating.md); may be repeated', boardOption, [])
   .option('--console', "show the device's own console on stderr", false)
   .action(async (options) => {
     const { up } = await import('./up')
@@ -121,6 +122,13 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 await program.parseAsync()
+
+function boardOption(text: string, before: string[]): string[] {
+  if (!/^[a-z][a-z0-9-]*=[ -~]*$/.test(text)) throw new InvalidArgumentError('KEY=VALUE is needed, in ASCII.')
+  const all = [...before, text]
+  if (all.join('\0').length > 1024) throw new InvalidArgumentError('the options take more than 1,024 bytes.')
+  return all
+}
 
 function integer(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')

@@ -26,6 +26,8 @@ export interface UpOptions {
   kePort: number
   seed: number
   cold: boolean
+  /** `key=value` each, for the board. */
+  option: string[]
   console: boolean
 }
 
@@ -90,7 +92,7 @@ class Appliance {
   private makeMachine(): Machine {
     const { options, state, chip } = this
     const rtc = state.loadRtc()
-    const settings = loopbackBoard(options.address, options.ntpPort, options.kePort)
+    const settings = loopbackBoard(options.address, options.ntpPort, options.kePort, options.option)
     const common = {
       world: new World({ unixOrigin: this.clock.unixOrigin, seed: options.seed }),
       clock: this.clock,

@@ -5,6 +5,7 @@
 // time that the reply still needs to its first bit on the wire: sealing, SPI frames, and the chip's own latency.
 
 import { clockNow, clockTicks } from '../clock/clock'
+import { Calibration, settingsCalibration } from '../drivers/board_settings'
 import { Stamp } from '../drivers/w5500_arrival'
 import {
   Datagram,
@@ -32,8 +33,8 @@ let readingTicks: u64 = 0
 
 const T2 = changetype<Instant>(memory.data(16, 8))
 
-/** Mean delay from INTn's edge to the captured tick, in ticks: 1.16 us, as for the pulse in clock/discipline. */
-const CAPTURE_DELAY: u64 = 19
+/** Mean delay from INTn's edge to the captured tick, in ticks: the board's calibration. */
+let arrivalDelay: i64 = 0
 
 /** 2^-32 seconds in a tick, times 2^8: 2^40 / 16e6. */
 const FRACTION_PER_TICK: u64 = 68_719
@@ -41,6 +42,7 @@ const FRACTION_PER_TICK: u64 = 68_719
 /** Opens the port; the driver keeps it open from then on. */
 export function ntpPortOpen(port: u32): void {
   readingTicks = measureReading()
+  arrivalDelay = (<i64>settingsCalibration(Calibration.ArrivalDelay) * 16) / 1_000_000
   udpOpen(SOCKET_NTP, SOCKET_NTP_STRANGERS, port)
 }
 
@@ -61,7 +63,7 @@ function serve(datagram: Datagram, now: u64): void {
     return
   }
   ntpSetArrivalSpread(short(datagram.spread))
-  clockNow(T2, datagram.stamp === Stamp.Exact ? datagram.ticks - CAPTURE_DELAY : datagram.ticks)
+  clockNow(T2, datagram.stamp === Stamp.Exact ? datagram.ticks - arrivalDelay : datagram.ticks)
   if (udpPrepare(SOCKET_NTP, datagram.ip, datagram.port, now) === Route.None) return
   const length = ntpServe(datagram.data, datagram.length, T2, REPLY, PACKET_MAX)
   if (length === 0 || !udpSend(REPLY, length)) return

@@ -6,7 +6,7 @@
 // pins in a tight loop over the dedicated-GPIO register. What the loop misses, the interrupt takes.
 //
 // The processor clock is ten times the tick's, from the same crystal: cycles / 10 = ticks. The mean delay of either way is
-// taken off, and the delay that the firmware expects of every machine is put on (DELAY_TICKS).
+// taken off (`capture` in the board's file); `calibration` there tells the firmware what remains.
 
 #include "board.h"
 #include "machine.h"
@@ -25,8 +25,6 @@
 #define FLASH_BEGIN 0x42000000u
 #define FLASH_END 0x42800000u
 
-/** The firmware takes captures to be this late on the average: CAPTURE_DELAY of firmware/net/ntp_port.ts. */
-#define DELAY_TICKS 19
 #define SECOND 16000000
 /** A crystal is within this of its name: 300 ppm. */
 #define CRYSTAL_TOLERANCE 4800
@@ -78,11 +76,10 @@ static inline __attribute__((always_inline)) void expect(uint64_t previous, uint
 static inline __attribute__((always_inline)) void record(uint32_t channel, uint64_t ticks, uint32_t late) {
   struct edge *edge = &edges[channel];
   if (channel == CHANNEL_PPS) {
-    const uint64_t last = edge->ticks - DELAY_TICKS;
-    if (edge->count != 0 && ticks - last < SAME_PULSE) return;
-    expect(last, ticks);
+    if (edge->count != 0 && ticks - edge->ticks < SAME_PULSE) return;
+    expect(edge->ticks, ticks);
   }
-  *edge = (struct edge){edge->count + 1, late, ticks + DELAY_TICKS};
+  *edge = (struct edge){edge->count + 1, late, ticks};
   machine_wake();
 }
 
@@ -146,8 +143,6 @@ IN_RAM void capture_read(uint32_t channel, struct edge *out) {
   interrupts_off();
   *out = edges[channel];
   interrupts_on();
-  while (systimer_ticks() < out->ticks) { // no edge lies in the future
-  }
 }
 
 uint32_t capture_level(uint32_t channel) {

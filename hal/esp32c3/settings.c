@@ -9,7 +9,8 @@
 #include "machine.h"
 #include "registers.h"
 
-#define FIXED 28u
+#define FIXED 60u
+#define LAYOUT 1u
 #define SECTOR_MAGIC 0x54534D4Eu
 #define SECTOR_HEADER 12u
 #define FLASH_DATA_BUS 0x3C000000u
@@ -39,22 +40,27 @@ static uint32_t from_flash(uint8_t *out, uint32_t capacity) {
   if (length > BOARD_FLASH_SETTINGS_SIZE - SECTOR_HEADER) return 0;
   uint32_t hash = 0x811C9DC5u;
   for (uint32_t i = 0; i < length; i++) hash = (hash ^ sector[SECTOR_HEADER + i]) * 0x01000193u;
-  if (hash != header[2]) return 0;
+  if (hash != header[2] || sector[SECTOR_HEADER + 22] != LAYOUT) return 0;
   memcpy(out, sector + SECTOR_HEADER, length);
   return length;
 }
 
 static uint32_t factory(uint8_t *out, uint32_t capacity) {
   static const uint8_t network[12] = {BOARD_ADDRESS, BOARD_MASK, BOARD_GATEWAY};
-  static const char names[] = BOARD_NAMES;
-  const uint32_t length = FIXED + sizeof names - 1;
+  static const int32_t calibration[8] = {BOARD_CALIBRATION};
+  static const char names[] = BOARD_NAMES, options[] = BOARD_OPTIONS;
+  const uint32_t length = FIXED + sizeof names - 1 + sizeof options - 1;
   if (capacity < length) return 0;
   memset(out, 0, FIXED);
   put16(out + 6, BOARD_NTP_PORT);
   put16(out + 8, BOARD_KE_PORT);
   memcpy(out + 10, network, sizeof network);
+  out[22] = LAYOUT;
   put16(out + 24, sizeof names - 1);
+  put16(out + 26, sizeof options - 1);
+  memcpy(out + 28, calibration, sizeof calibration);
   memcpy(out + FIXED, names, sizeof names - 1);
+  memcpy(out + FIXED + sizeof names - 1, options, sizeof options - 1);
   return length;
 }
 

@@ -3,6 +3,7 @@
 // A part hears the chip only where IO_MUX and GPIO matrix really lead the peripheral's signal to its pad: wrong wiring in
 // the image is found here as it would be on a real board.
 
+import type { Calibration } from '../../hal/virtual/board'
 import type { Ds3231 } from '../chips/ds3231'
 import type { W5500 } from '../chips/w5500'
 import type { Gpio } from './gpio'
@@ -18,6 +19,7 @@ export interface BoardFile {
   receiver: { pins: { rx: number; tx: number; pps: number } }
   rtc: { pins: { sda: number; scl: number; sqw: number | null } }
   leds: { locked: number }
+  calibration: Calibration
   flash: { size: number; image: Area; log: Area; settings: Area }
 }
 

@@ -321,7 +321,10 @@ export class Esp32c3Machine implements Machine {
     bytes.set(image, area.offset)
     if (settings) {
       const { offset, size } = board.flash.settings
-      bytes.set(settingsSector(boardImage({ ...DEFAULT_BOARD, ...settings }), size), offset)
+      bytes.set(
+        settingsSector(boardImage({ ...DEFAULT_BOARD, calibration: board.calibration, ...settings }), size),
+        offset,
+      )
     }
     flash?.set(bytes.subarray(0, flash.length))
     for (const { offset, size } of [area, board.flash.settings]) if (size > 0) this.options.onFlash?.(offset, size)

@@ -54,6 +54,13 @@ describe('a board file', () => {
       (b) => Object.assign(b.budget, { flash: 2097152 }),
       /budget\.flash is more/,
     ],
+    ['has_an_option_without_a_value', (b) => Object.assign(b, { options: ['smear'] }), /options\[0\] "smear" does not/],
+    [
+      'has_more_options_than_fit',
+      (b) => Object.assign(b, { options: [`a=${'x'.repeat(1023)}`] }),
+      /options take more than 1024 bytes/,
+    ],
+    ['lacks_a_constant', (b) => delete b.calibration.sendToFramePs, /calibration\.sendToFramePs is missing/],
     ['has_text_for_a_number', (b) => Object.assign(b, { stack: '16384' }), /board\.stack is not of type integer/],
   ]
   for (const [name, spoil, reason] of spoiled) {

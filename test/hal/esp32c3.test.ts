@@ -251,13 +251,6 @@ describe('the C of the machine', () => {
     expect(registers.filter(([, name]) => !code.includes(name!)).map(([, name]) => name)).toEqual([])
   })
 
-  it('has_the_capture_delay_that_the_firmware_expects', () => {
-    const expected = /const CAPTURE_DELAY: u64 = (\d+)/.exec(
-      readFileSync(join(root, 'firmware/net/ntp_port.ts'), 'utf8'),
-    )
-    expect(text('capture.c')).toContain(`#define DELAY_TICKS ${expected?.[1]}\n`)
-  })
-
   it('provides_every_function_of_the_abi', () => {
     const abi = readFileSync(join(root, 'hal/abi.ts'), 'utf8')
     const names = [...abi.matchAll(/export declare function (\w+)/g)].map(([, name]) => name)

@@ -1,6 +1,7 @@
 // The flash image as it would be flashed, run instruction by instruction: it boots, serves, keeps time and keeps its keys.
 
 import { describe, expect, it } from 'vitest'
+import { readBoard } from '../../bin/board.mjs'
 import { Random } from '../../sim/world/random'
 import { AeadId } from '../../src/nts/aead'
 import { encodeHeader } from '../../src/nts/packet'
@@ -10,8 +11,8 @@ import { asLanBoard, edge, makeChip, missing, readyChip, SECOND, tickAt } from '
 /** Served time may be wrong by this much: the goal of the real board. */
 const GOAL = 1000
 
-/** Captures are this late by agreement with the firmware (CAPTURE_DELAY in firmware/clock and firmware/net). */
-const CAPTURE_DELAY = 1187.5
+/** Captures are this late on the average: the board's own constant, nanoseconds. */
+const CAPTURE_DELAY = readBoard().calibration.pulseDelayPs / 1000
 
 describe.skipIf(missing !== undefined)('the image', () => {
   it('boots_and_locks_and_touches_no_register_that_is_not_modelled', async () => {
