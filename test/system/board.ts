@@ -6,17 +6,11 @@ import { readFileSync } from 'node:fs'
 import type { Machine } from '../../sim/machine'
 import { LAN_BOARD_ORIGIN, type LanBench, LanBoard, type LanBoardOptions } from '../../src/lan_board'
 import type { Session } from '../../src/nts/key_exchange'
-import {
-  decodeFields,
-  decodeHeader,
-  encodeHeader,
-  FieldType,
-  NTP_HEADER,
-  type NtpHeader,
-  unseal,
-} from '../../src/nts/packet'
+import { decodeFields, encodeHeader, FieldType, NTP_HEADER, unseal } from '../../src/nts/packet'
 import { ntsRequest } from '../../src/nts/query'
+import { type Served, served, statistics } from '../../src/served'
 
+export { offsetError, type Statistics, statistics, timestampError, uncertainty } from '../../src/served'
 export { LAN_BOARD_ORIGIN, LanBoard }
 
 export const SECOND = 1e9
@@ -26,9 +20,6 @@ export const DAY = 86_400 * SECOND
 
 /** Seconds until a board with a view of the sky must be ready, when nothing before has told it the time. */
 export const READY_WITHIN = 60
-
-/** 1970 minus 1900, in seconds. */
-const NTP_UNIX = 2_208_988_800
 
 export const wasm: Uint8Array = readFileSync(new URL('../../build/noonmark.wasm', import.meta.url))
 
@@ -50,26 +41,9 @@ export function readyBoard(options: Options = {}, within = READY_WITHIN): LanBoa
   return board
 }
 
-/** What an NTP timestamp is ahead of true UTC at `nanos`, in any era. */
-export function timestampError(board: Bench, timestamp: bigint, nanos: number): number {
-  const utc = board.world.utc(nanos)
-  const seconds = (Number(timestamp >> 32n) - NTP_UNIX - utc.seconds) % 2 ** 32
-  const nearest = seconds > 2 ** 31 ? seconds - 2 ** 32 : seconds < -(2 ** 31) ? seconds + 2 ** 32 : seconds
-  return nearest * 1e9 + (Number(timestamp & 0xffff_ffffn) * 1e9) / 2 ** 32 - utc.nanos
-}
-
-/** A served reply beside the truth. */
-export interface Reply {
-  header: NtpHeader
-  /** Error of T2 against the request's last bit, and of T3 against the reply's first bit; nanoseconds. */
-  t2: number
-  t3: number
-  /** Root dispersion in nanoseconds. */
-  dispersion: number
-  /** From the request's last bit to the reply's first bit, nanoseconds. */
-  turnaround: number
+/** A served reply beside the truth, and what was asked. */
+export interface Reply extends Served {
   request: Uint8Array
-  data: Uint8Array
   /** The cookies inside, for an NTS reply that is authentic. */
   cookies: Uint8Array[]
 }
@@ -87,19 +61,8 @@ export function freshTransmit(): bigint {
 
 /** Sends a request and holds the answer against the truth; undefined when there is none. */
 export function exchange(board: Bench, request: Uint8Array, from?: { ip: number; port: number }): Reply | undefined {
-  const answer = board.exchange(request, undefined, from)
-  const header = answer && decodeHeader(answer.data)
-  if (!header || !answer) return undefined
-  return {
-    header,
-    t2: timestampError(board, header.receive, answer.arrived),
-    t3: timestampError(board, header.transmit, answer.left),
-    dispersion: header.rootDispersion * 1e9,
-    turnaround: answer.left - answer.arrived,
-    request,
-    data: answer.data,
-    cookies: [],
-  }
+  const reply = served(board, request, from)
+  return reply && { ...reply, request, cookies: [] }
 }
 
 /** A plain request from the neighbour. Throws when it is not answered. */
@@ -144,19 +107,6 @@ function openCookies(session: Session, request: Uint8Array, data: Uint8Array): U
   return (decodeFields(text, 0) ?? []).map(({ body }) => Uint8Array.from(body))
 }
 
-/** The error of the offset that a client computes: half of each. */
-export function offsetError({ t2, t3 }: Reply): number {
-  return (t2 + t3) / 2
-}
-
-/**
- * What the client knows of that error: the root dispersion, and half of what the wrong timestamps add to its delay (when T3
- * is early by an ARP exchange).
- */
-export function uncertainty({ t2, t3, dispersion }: Reply): number {
-  return dispersion + Math.max(0, t2 - t3) / 2
-}
-
 /** All counters of the console, by name. */
 export function counts(board: Bench): Record<string, number> {
   const lines = board.ask('counts').split('\n')
@@ -178,26 +128,6 @@ export function status(board: Bench): Record<string, string> {
 export function bound(board: Bench): number {
   const { error } = status(board)
   return error === 'unknown' ? Number.POSITIVE_INFINITY : Number.parseInt(error ?? '', 10)
-}
-
-export interface Statistics {
-  count: number
-  mean: number
-  deviation: number
-  /** Smallest, median, largest, and the largest of the absolute values. */
-  min: number
-  median: number
-  max: number
-  worst: number
-}
-
-export function statistics(values: readonly number[]): Statistics {
-  const sorted = [...values].sort((a, b) => a - b)
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
-  const [min = 0, max = 0] = [sorted[0], sorted[sorted.length - 1]]
-  const median = sorted[sorted.length >> 1] ?? 0
-  return { count: values.length, mean, deviation, min, median, max, worst: Math.max(-min, max) }
 }
 
 /** One line, in whole nanoseconds. */
