@@ -1,10 +1,10 @@
-// The memory of one connection. The caller owns it: TLS_CONNECTION_SIZE bytes, 8-aligned; everything is inside.
+// The memory of one connection. The caller owns it, 8-aligned; everything is inside. A server's (TLS_CONNECTION_SIZE bytes):
 //
 //   Connection | contexts and secrets | buffer(BUFFER_SIZE) | output(OUTPUT_SIZE)
 //
 // The buffer holds one thing at a time: the ClientHello, then the state of a public-key operation or an outgoing
 // message in clear, then a protected record and, opened in place, its application data. While it is taken, `tlsReceive`
-// takes no bytes; that is the whole flow control.
+// takes no bytes; that is the whole flow control. A client's buffer and output have other sizes (client_connection.ts).
 
 import { AEAD_CONTEXT_SIZE } from '../crypto/aead'
 import { AEAD_STEPS_SIZE } from '../crypto/aead_steps'
@@ -16,6 +16,13 @@ export class Connection {
   /** Sequence numbers of the next record (RFC 8446, section 5.3). */
   readSequence: u64
   writeSequence: u64
+
+  /** 1 on the client's side. */
+  client: u32
+  bufferSize: u32
+  outputSize: u32
+  /** The longest hello that is taken, its header included. */
+  helloMax: u32
 
   credentials: usize
   alpn: usize
@@ -47,7 +54,9 @@ export class Connection {
   recordLeft: u32
   /** 1: its bytes are early data to be skipped. */
   skipping: u32
-  /** Bytes in the buffer. */
+  /** Where the record lies in the buffer: behind the `messageFilled` bytes that a client has joined there, else 0. */
+  recordAt: u32
+  /** Bytes of the hello or of the record in the buffer. */
   filled: u32
   /** 1: a whole protected record waits in the buffer. */
   recordReady: u32
@@ -59,8 +68,10 @@ export class Connection {
   skipped: u32
   /** Records in a row that moved nothing forward. */
   idleRecords: u32
-  /** Bytes in the area for short handshake messages (Finished, KeyUpdate). */
+  /** Bytes of a handshake message that is not whole: in the area MESSAGE, or at the front of a client's buffer. */
   messageFilled: u32
+  /** Bytes of a NewSessionTicket still to come. */
+  ticketLeft: u32
   /** The application data: address and bytes left. */
   inputAt: usize
   inputLength: u32
@@ -78,7 +89,7 @@ export class Connection {
   sealingType: u32
   /** 1: a KeyUpdate was sent under the old write key; the next record needs the new one. */
   rotating: u32
-  /** 1: the client asked for a KeyUpdate of ours, which is not queued yet. */
+  /** 1: the peer asked for a KeyUpdate of ours, which is not queued yet. */
   answerUpdate: u32
   /** The handshake message being cut into records. */
   sendAt: usize
@@ -152,12 +163,13 @@ export const SCALAR: usize = OWN_SHARE + 72
 export const SHARED: usize = SCALAR + 32
 /** Handshake Secret, then Master Secret. */
 export const SECRET_NOW: usize = SHARED + 32
-export const CLIENT_TRAFFIC: usize = SECRET_NOW + SECRET
-export const SERVER_TRAFFIC: usize = CLIENT_TRAFFIC + SECRET
-export const EXPORTER: usize = SERVER_TRAFFIC + SECRET
+/** The traffic secrets of what is received and of what is sent. */
+export const PEER_TRAFFIC: usize = SECRET_NOW + SECRET
+export const OWN_TRAFFIC: usize = PEER_TRAFFIC + SECRET
+export const EXPORTER: usize = OWN_TRAFFIC + SECRET
 /** A finished_key or a traffic key on its way. */
 export const KEY: usize = EXPORTER + SECRET
-/** The verify_data that the client must send. */
+/** The verify_data that the peer must send, or our own. */
 export const EXPECTED: usize = KEY + SECRET
 /** The last Transcript-Hash taken. */
 export const TRANSCRIPT_HASH: usize = EXPECTED + SECRET
@@ -182,12 +194,21 @@ export const WRITE_CIPHER: usize = (READ_CIPHER + AEAD_CONTEXT_SIZE + 7) & ~(<us
 export const READ_STEPS: usize = (WRITE_CIPHER + AEAD_CONTEXT_SIZE + 7) & ~(<usize>7)
 export const WRITE_STEPS: usize = READ_STEPS + AEAD_STEPS_SIZE
 export const BUFFER: usize = WRITE_STEPS + AEAD_STEPS_SIZE
-export const OUTPUT: usize = BUFFER + BUFFER_SIZE
 
-/** Bytes of a connection. */
-export const TLS_CONNECTION_SIZE: u32 = <u32>(OUTPUT + OUTPUT_SIZE)
+/** Bytes of a server's connection. */
+export const TLS_CONNECTION_SIZE: u32 = <u32>BUFFER + BUFFER_SIZE + OUTPUT_SIZE
 
 /** The address of one of the areas above. */
 export function area(c: Connection, offset: usize): usize {
   return changetype<usize>(c) + offset
+}
+
+/** The address of the output, behind the buffer. */
+export function output(c: Connection): usize {
+  return area(c, BUFFER) + c.bufferSize
+}
+
+/** The address of the record in the buffer. */
+export function recordFragment(c: Connection): usize {
+  return area(c, BUFFER) + c.recordAt
 }

@@ -1,4 +1,4 @@
-// The registries of TLS 1.3 (RFC 8446, section 4 and appendix B), as far as the server uses them.
+// The registries of TLS 1.3 (RFC 8446, section 4 and appendix B), as far as server and client use them.
 
 export const enum ContentType {
   ChangeCipherSpec = 20,
@@ -10,8 +10,10 @@ export const enum ContentType {
 export const enum HandshakeType {
   ClientHello = 1,
   ServerHello = 2,
+  NewSessionTicket = 4,
   EncryptedExtensions = 8,
   Certificate = 11,
+  CertificateRequest = 13,
   CertificateVerify = 15,
   Finished = 20,
   KeyUpdate = 24,
@@ -19,12 +21,18 @@ export const enum HandshakeType {
 }
 
 export const enum ExtensionType {
+  /** RFC 6066, section 3 */
+  ServerName = 0,
   /** RFC 6066, section 4 */
   MaxFragmentLength = 1,
+  /** RFC 6066, section 8 */
+  StatusRequest = 5,
   SupportedGroups = 10,
   SignatureAlgorithms = 13,
   /** RFC 7301 */
   ApplicationLayerProtocolNegotiation = 16,
+  /** RFC 6962 */
+  SignedCertificateTimestamp = 18,
   /** RFC 7685 */
   Padding = 21,
   /** RFC 8449 */
@@ -32,6 +40,7 @@ export const enum ExtensionType {
   PreSharedKey = 41,
   EarlyData = 42,
   SupportedVersions = 43,
+  Cookie = 44,
   PskKeyExchangeModes = 45,
   KeyShare = 51,
 }

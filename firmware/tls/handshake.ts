@@ -10,52 +10,37 @@ import { ECDSA_P256_SIZE, ecdsaSignFinish, ecdsaSignStart, ecdsaSignStep } from 
 import { hashLength } from '../crypto/hash'
 import { AlertDescription, NO_ALERT } from './alert'
 import { lacksShare, negotiate, peerContentLimit, readExtension, readHello, seekFixedExtension } from './client_hello'
+import { advanceConnected, chain, derive, next, queueDummy, startFinishedKey, startVerifyData } from './connected'
 import {
   area,
   BUFFER,
-  CLIENT_TRAFFIC,
   Connection,
   EXPECTED,
   EXPORTER,
   HELLO_DIGEST,
   KEY,
-  OUTPUT,
+  OWN_TRAFFIC,
+  PEER_TRAFFIC,
   SECRET_NOW,
-  SERVER_TRAFFIC,
-  SESSION_ID,
   SHARED,
   TRANSCRIPT_HASH,
 } from './connection'
-import { ContentType, HANDSHAKE_HEADER, SHARED_SECRET } from './constants'
+import { HANDSHAKE_HEADER, SHARED_SECRET } from './constants'
 import { exchangeStep, finishAgreement, finishShare, startAgreement, startShare } from './key_exchange'
-import {
-  emptyHash,
-  Label,
-  startDeriveSecret,
-  startExpandCustomLabel,
-  startExpandLabel,
-  startHandshakeSecret,
-  startHmac,
-  startMasterSecret,
-} from './key_schedule'
+import { emptyHash, Label, startDeriveSecret, startHandshakeSecret, startMasterSecret } from './key_schedule'
 import {
   putCertificate,
   putCertificateVerify,
   putEncryptedExtensions,
   putFinished,
   putHelloRetryRequest,
-  putKeyUpdate,
   putServerHello,
   serverSignatureHash,
 } from './messages'
-import { takeRecord } from './received'
-import { judgeOpened, openStep, releaseRecord, skippedRecord } from './record_in'
-import { canQueue, queueAlert, queueChangeCipherSpec, queueRecord } from './record_out'
-import { Stage, TlsState } from './state'
-import { installRead, installWrite, readIv, startTrafficIv, startTrafficKey, writeIv } from './suite'
+import { Stage } from './state'
 import { digestSpan, spanDigest, transcriptAdd, transcriptHash, transcriptRestart, transcriptStart } from './transcript'
 
-/** A digest, a signature, fresh randomness, a short message: never longer than one step. */
+/** A digest, a signature, fresh randomness: never longer than one step. */
 const SCRATCH: usize = memory.data(64, 8)
 
 /** The next step; false when the connection waits for bytes or for room. */
@@ -65,35 +50,6 @@ export function advance(c: Connection): bool {
   if (c.stage <= Stage.Finished) return advanceFlight(c)
   if (c.stage <= Stage.FlightQueued) return advanceSecrets(c)
   return advanceConnected(c)
-}
-
-/** Ends the connection with an alert. */
-export function fail(c: Connection, description: u32): void {
-  c.state = TlsState.Failed
-  c.stage = Stage.Over
-  abandon(c)
-  queueAlert(c, description)
-}
-
-/** Drops the work that a handshake has left behind. */
-export function abandon(c: Connection): void {
-  c.macPhase = 0
-  c.hashLeft = 0
-  c.sendLeft = 0
-}
-
-/** Forgets every secret and all that was received. What is queued stays. */
-export function wipeSecrets(c: Connection): void {
-  wipe(area(c, SESSION_ID), <u32>(OUTPUT - SESSION_ID))
-  c.inputLength = 0
-  c.wiped = 1
-}
-
-/** Goes on at `stage`, or fails with the alert. */
-function next(c: Connection, alert: u32, stage: Stage): bool {
-  if (alert === NO_ALERT) c.stage = stage
-  else fail(c, alert)
-  return true
 }
 
 // --- START, RECVD_CH -------------------------------------------------------------------------------------------------
@@ -167,11 +123,6 @@ function digestDone(c: Connection): bool {
   return next(c, NO_ALERT, Stage.RetryQueued)
 }
 
-/** The dummy ChangeCipherSpec, behind our first message, for a client in compatibility mode (appendix D.4). */
-function queueDummy(c: Connection): void {
-  if (c.sessionIdLength !== 0) queueChangeCipherSpec(c)
-}
-
 // --- NEGOTIATED: key exchange ----------------------------------------------------------------------------------------
 
 function advanceKeyExchange(c: Connection): bool {
@@ -196,27 +147,15 @@ function advanceKeyExchange(c: Connection): bool {
     case Stage.ClientHandshakeTraffic:
       wipe(area(c, SHARED), SHARED_SECRET)
       transcriptHash(c)
-      return derive(c, Label.ClientHandshakeTraffic, CLIENT_TRAFFIC, Stage.ServerHandshakeTraffic)
+      return derive(c, Label.ClientHandshakeTraffic, PEER_TRAFFIC, Stage.ServerHandshakeTraffic)
     case Stage.ServerHandshakeTraffic:
-      return derive(c, Label.ServerHandshakeTraffic, SERVER_TRAFFIC, Stage.HandshakeWriteKeys)
+      return derive(c, Label.ServerHandshakeTraffic, OWN_TRAFFIC, Stage.HandshakeWriteKeys)
     case Stage.HandshakeWriteKeys:
       c.contentLimit = peerContentLimit(c)
       return chain(c, Stage.WriteKey, Stage.HandshakeReadKeys)
     default: // HandshakeReadKeys
       return chain(c, Stage.ReadKey, Stage.EncryptedExtensions)
   }
-}
-
-/** Derive-Secret of the current secret with the transcript hash last taken. */
-function derive(c: Connection, label: Label, out: usize, stage: Stage): bool {
-  startDeriveSecret(c, area(c, SECRET_NOW), label, area(c, TRANSCRIPT_HASH), area(c, out))
-  return next(c, NO_ALERT, stage)
-}
-
-/** Goes through a chain of traffic keys, then on at `resume`. */
-function chain(c: Connection, stage: Stage, resume: Stage): bool {
-  c.resume = resume
-  return next(c, NO_ALERT, stage)
 }
 
 // --- NEGOTIATED: the encrypted flight --------------------------------------------------------------------------------
@@ -247,7 +186,7 @@ function advanceFlight(c: Connection): bool {
       putCertificateVerify(c, SCRATCH)
       return next(c, NO_ALERT, Stage.FinishedKey)
     case Stage.FinishedKey:
-      return startFinishedKey(c, SERVER_TRAFFIC, Stage.VerifyData)
+      return startFinishedKey(c, OWN_TRAFFIC, Stage.VerifyData)
     case Stage.VerifyData:
       return startVerifyData(c, Stage.Finished)
     default: // Finished
@@ -256,24 +195,12 @@ function advanceFlight(c: Connection): bool {
   }
 }
 
-/** finished_key of a side (section 4.4.4), to KEY. */
-function startFinishedKey(c: Connection, secret: usize, stage: Stage): bool {
-  startExpandLabel(c, area(c, secret), Label.Finished, 0, 0, area(c, KEY), hashLength(c.hash))
-  return next(c, NO_ALERT, stage)
-}
-
-/** verify_data over all messages so far, to EXPECTED. */
-function startVerifyData(c: Connection, stage: Stage): bool {
-  startHmac(c, area(c, KEY), transcriptHash(c), hashLength(c.hash), area(c, EXPECTED))
-  return next(c, NO_ALERT, stage)
-}
-
 // --- NEGOTIATED: the client's Finished, the application's secrets ----------------------------------------------------
 
 function advanceSecrets(c: Connection): bool {
   switch (c.stage) {
     case Stage.ClientFinishedKey:
-      return startFinishedKey(c, CLIENT_TRAFFIC, Stage.ClientVerifyData)
+      return startFinishedKey(c, PEER_TRAFFIC, Stage.ClientVerifyData)
     case Stage.ClientVerifyData:
       return startVerifyData(c, Stage.DerivedSecret)
     case Stage.DerivedSecret:
@@ -283,9 +210,9 @@ function advanceSecrets(c: Connection): bool {
       startMasterSecret(c, area(c, SECRET_NOW), area(c, SECRET_NOW))
       return next(c, NO_ALERT, Stage.ClientApplicationTraffic)
     case Stage.ClientApplicationTraffic:
-      return derive(c, Label.ClientApplicationTraffic, CLIENT_TRAFFIC, Stage.ServerApplicationTraffic)
+      return derive(c, Label.ClientApplicationTraffic, PEER_TRAFFIC, Stage.ServerApplicationTraffic)
     case Stage.ServerApplicationTraffic:
-      return derive(c, Label.ServerApplicationTraffic, SERVER_TRAFFIC, Stage.ExporterMaster)
+      return derive(c, Label.ServerApplicationTraffic, OWN_TRAFFIC, Stage.ExporterMaster)
     case Stage.ExporterMaster:
       return derive(c, Label.ExporterMaster, EXPORTER, Stage.ApplicationWriteKeys)
     case Stage.ApplicationWriteKeys:
@@ -296,117 +223,4 @@ function advanceSecrets(c: Connection): bool {
       c.filled = 0
       return next(c, NO_ALERT, Stage.WaitFinished)
   }
-}
-
-// --- WAIT_FINISHED, CONNECTED, traffic keys --------------------------------------------------------------------------
-
-function advanceConnected(c: Connection): bool {
-  switch (c.stage) {
-    case Stage.WaitFinished:
-      return c.recordReady ? openRecord(c) : false
-    case Stage.ApplicationReadKeys:
-      return chain(c, Stage.ReadKey, Stage.Connected)
-    case Stage.Connected:
-      return connected(c)
-    case Stage.UpdateRead:
-      updateSecret(c, area(c, CLIENT_TRAFFIC))
-      return chain(c, Stage.ReadKey, Stage.Connected)
-    case Stage.UpdateWrite:
-      updateSecret(c, area(c, SERVER_TRAFFIC))
-      return next(c, NO_ALERT, Stage.WriteKey)
-    case Stage.ExportValue:
-      startExpandLabel(
-        c,
-        area(c, KEY),
-        Label.Exporter,
-        area(c, TRANSCRIPT_HASH),
-        hashLength(c.hash),
-        c.exportOut,
-        c.exportLength,
-      )
-      return next(c, NO_ALERT, Stage.ExportDone)
-    case Stage.ExportDone:
-      wipe(area(c, KEY), hashLength(c.hash))
-      c.exporting = 0
-      return next(c, NO_ALERT, Stage.Connected)
-    case Stage.Over:
-      return over(c)
-    default:
-      return advanceKeys(c)
-  }
-}
-
-/** [sender]_write_key, [sender]_write_iv, then both are taken. */
-function advanceKeys(c: Connection): bool {
-  switch (c.stage) {
-    case Stage.WriteKey:
-      startTrafficKey(c, area(c, SERVER_TRAFFIC))
-      return next(c, NO_ALERT, Stage.WriteIv)
-    case Stage.WriteIv:
-      startTrafficIv(c, area(c, SERVER_TRAFFIC), writeIv(c))
-      return next(c, NO_ALERT, Stage.InstallWrite)
-    case Stage.InstallWrite:
-      installWrite(c)
-      c.rotating = 0
-      return next(c, NO_ALERT, c.resume)
-    case Stage.ReadKey:
-      startTrafficKey(c, area(c, CLIENT_TRAFFIC))
-      return next(c, NO_ALERT, Stage.ReadIv)
-    case Stage.ReadIv:
-      startTrafficIv(c, area(c, CLIENT_TRAFFIC), readIv(c))
-      return next(c, NO_ALERT, Stage.InstallRead)
-    default: // InstallRead
-      installRead(c)
-      return next(c, NO_ALERT, c.resume)
-  }
-}
-
-function connected(c: Connection): bool {
-  if (c.state === TlsState.Handshake) {
-    c.state = TlsState.Open
-    c.established = 1
-    return true
-  }
-  if (c.rotating) return chain(c, Stage.UpdateWrite, Stage.Connected)
-  if (c.state >= TlsState.Closed) return next(c, NO_ALERT, Stage.Over)
-  if (c.answerUpdate && canQueue(c, 5)) {
-    queueRecord(c, ContentType.Handshake, SCRATCH, putKeyUpdate(SCRATCH))
-    c.answerUpdate = 0
-    return true
-  }
-  if (c.exporting) return startExport(c)
-  return c.recordReady ? openRecord(c) : false
-}
-
-/** Derive-Secret(exporter_master_secret, label, ""), the first half of section 7.5. */
-function startExport(c: Connection): bool {
-  const length = hashLength(c.hash)
-  const label = c.exportLabel
-  startExpandCustomLabel(c, area(c, EXPORTER), label, c.exportLabelLength, emptyHash(c), length, area(c, KEY), length)
-  return next(c, NO_ALERT, Stage.ExportValue)
-}
-
-/** application_traffic_secret_N+1 (section 7.2). */
-function updateSecret(c: Connection, secret: usize): void {
-  startExpandLabel(c, secret, Label.TrafficUpdate, 0, 0, secret, hashLength(c.hash))
-}
-
-/** A slice of opening the record in the buffer, and at the end what it brings. */
-function openRecord(c: Connection): bool {
-  if (!openStep(c)) return true
-  let alert = judgeOpened(c)
-  if (alert === NO_ALERT) {
-    if (skippedRecord(c)) releaseRecord(c)
-    else alert = takeRecord(c)
-  }
-  if (alert !== NO_ALERT) fail(c, alert)
-  return true
-}
-
-/** Closed or failed: the last records still get their protection, then all secrets go. */
-function over(c: Connection): bool {
-  if (c.rotating) return chain(c, Stage.UpdateWrite, Stage.Over)
-  if (c.wiped) return false
-  wipeSecrets(c)
-  return true
 }

@@ -4,22 +4,30 @@ import { loadU24be } from '../bytes/endian'
 import { equalBytes } from '../crypto/constant_time'
 import { hashLength } from '../crypto/hash'
 import { ALERT_RECEIVED, AlertDescription, NO_ALERT } from './alert'
-import { area, BUFFER, Connection, EXPECTED, MESSAGE } from './connection'
+import { area, BUFFER, Connection, EXPECTED, MESSAGE, recordFragment } from './connection'
 import { ContentType, HANDSHAKE_HEADER, HandshakeType, KeyUpdateRequest } from './constants'
 import { countIdle, releaseRecord, unpaddedLength } from './record_in'
 import { discardOutput } from './record_out'
 import { Stage, TlsState } from './state'
 
+/** A NewSessionTicket without its header: with a ticket of one byte, and longer than any that was ever seen. */
+const TICKET_MIN: u32 = 14
+const TICKET_MAX: u32 = 16384
+
 /** Takes the content of the record in the buffer; returns the alert that it deserves. */
 export function takeRecord(c: Connection): u32 {
   const inner = unpaddedLength(c)
   if (inner === 0) return AlertDescription.UnexpectedMessage // no content type at all (RFC 8446, section 5.4)
-  const type = <u32>load<u8>(area(c, BUFFER) + inner - 1)
+  const content = recordFragment(c)
+  const type = <u32>load<u8>(content + inner - 1)
   const length = inner - 1
   if (type === ContentType.ApplicationData) return takeApplicationData(c, length)
   let alert: u32 = AlertDescription.UnexpectedMessage
-  if (type === ContentType.Handshake) alert = takeHandshake(c, area(c, BUFFER), length)
-  else if (type === ContentType.Alert) alert = takeAlert(c, area(c, BUFFER), length)
+  if (type === ContentType.Handshake) {
+    if (c.stage === Stage.WaitFlight) alert = joinMessages(c, content, length)
+    else if (c.client) alert = takeAfterHandshake(c, content, length)
+    else alert = takeHandshake(c, content, length)
+  } else if (type === ContentType.Alert) alert = takeAlert(c, content, length)
   releaseRecord(c)
   return alert
 }
@@ -52,6 +60,43 @@ function takeApplicationData(c: Connection, length: u32): u32 {
   c.opening = 0
   c.inputAt = area(c, BUFFER)
   c.inputLength = length
+  return NO_ALERT
+}
+
+/** The server's encrypted flight: its bytes are joined at the front of the buffer, read by client_handshake.ts. */
+function joinMessages(c: Connection, content: usize, length: u32): u32 {
+  if (length === 0) return AlertDescription.UnexpectedMessage
+  memory.copy(area(c, BUFFER) + c.messageFilled, content, length)
+  c.messageFilled += length
+  c.stage = Stage.ReadFlight
+  return NO_ALERT
+}
+
+/** What a server may send behind its Finished: NewSessionTickets, which are stepped over unread, and a KeyUpdate. */
+function takeAfterHandshake(c: Connection, content: usize, length: u32): u32 {
+  if (length === 0) return AlertDescription.UnexpectedMessage
+  while (length !== 0) {
+    const first = c.messageFilled === 0 ? <u32>load<u8>(content) : <u32>load<u8>(area(c, MESSAGE))
+    if (first !== HandshakeType.NewSessionTicket) return takeHandshake(c, content, length)
+    const head = min(length, HANDSHAKE_HEADER - c.messageFilled)
+    if (head !== 0) {
+      takeBytes(c, content, head)
+      content += head
+      length -= head
+      if (c.messageFilled < HANDSHAKE_HEADER) break
+      c.ticketLeft = loadU24be(area(c, MESSAGE) + 1)
+      if (c.ticketLeft < TICKET_MIN) return AlertDescription.DecodeError
+      if (c.ticketLeft > TICKET_MAX) return AlertDescription.IllegalParameter
+    }
+    const skipped = min(length, c.ticketLeft)
+    content += skipped
+    length -= skipped
+    c.ticketLeft -= skipped
+    if (c.ticketLeft === 0) {
+      c.messageFilled = 0
+      if (countIdle(c) !== NO_ALERT) return AlertDescription.UnexpectedMessage
+    }
+  }
   return NO_ALERT
 }
 

@@ -1,7 +1,7 @@
 // Records that come in (RFC 8446, section 5): any split of the stream is taken, a header or fragment may end anywhere.
 //
-// In clear (until our ServerHello) the fragments of a ClientHello go straight to the buffer, joined; nothing else of
-// theirs is kept. Protected records are gathered whole in the buffer, since only a whole record can be authenticated;
+// In clear (until the ServerHello) the fragments of a ClientHello, or of a ServerHello on the client's side, go straight to
+// the buffer, joined; nothing else of theirs is kept. Protected records are gathered whole in the buffer, since only a whole record can be authenticated;
 // hence a record longer than the buffer is refused with record_overflow, unless it may be early data, which is skipped
 // as it flows by (section 4.2.10):
 //   after a HelloRetryRequest all of application_data's type before the second ClientHello,
@@ -11,7 +11,7 @@ import { loadU16be, loadU24be } from '../bytes/endian'
 import { AEAD_TAG } from '../crypto/aead'
 import { aeadGood, aeadOpenStart, aeadStep } from '../crypto/aead_steps'
 import { AlertDescription, NO_ALERT } from './alert'
-import { area, BUFFER, BUFFER_SIZE, Connection, MESSAGE, READ_CIPHER, READ_STEPS, RECORD } from './connection'
+import { area, BUFFER, Connection, MESSAGE, READ_CIPHER, READ_STEPS, RECORD, recordFragment } from './connection'
 import { CIPHERTEXT_MAX, ContentType, HANDSHAKE_HEADER, HandshakeType, PLAINTEXT_MAX, RECORD_HEADER } from './constants'
 import { Stage } from './state'
 import { readIv, recordNonce } from './suite'
@@ -26,7 +26,7 @@ export const IDLE_RECORDS_MAX: u32 = 32
 export const enum Received {
   /** All bytes taken; more is needed. */
   More,
-  /** A whole ClientHello is in the buffer. */
+  /** A whole ClientHello or ServerHello is in the buffer. */
   Hello,
   /** A whole protected record is in the buffer. */
   Record,
@@ -51,7 +51,7 @@ export function receivedLength(): u32 {
 
 /** True while records in clear are expected. */
 function inClear(c: Connection): bool {
-  return c.stage === Stage.Start || c.stage === Stage.WaitSecondHello
+  return c.stage === Stage.Start || c.stage === Stage.WaitSecondHello || c.stage === Stage.WaitServerHello
 }
 
 /** Takes bytes until something is whole, something is wrong (`receiveVerdict`), or all are taken. */
@@ -88,7 +88,7 @@ export function openStep(c: Connection): bool {
     c.opening = 1
     recordNonce(NONCE, readIv(c), c.readSequence)
     const steps = area(c, READ_STEPS)
-    aeadOpenStart(steps, area(c, READ_CIPHER), NONCE, area(c, RECORD), RECORD_HEADER, area(c, BUFFER), c.recordLength)
+    aeadOpenStart(steps, area(c, READ_CIPHER), NONCE, area(c, RECORD), RECORD_HEADER, recordFragment(c), c.recordLength)
   }
   return aeadStep(area(c, READ_STEPS))
 }
@@ -115,7 +115,7 @@ export function skippedRecord(c: Connection): bool {
  * is zero. Every word is read, wherever the type stands, so the time does not tell how much padding there was.
  */
 export function unpaddedLength(c: Connection): u32 {
-  const p = area(c, BUFFER)
+  const p = recordFragment(c)
   const length = c.recordLength - AEAD_TAG
   // The tag stands behind; zeros there make the last word whole.
   memory.fill(p + length, 0, 4)
@@ -169,14 +169,15 @@ function judgeHandshake(c: Connection): u32 {
   return c.recordLength > PLAINTEXT_MAX ? AlertDescription.RecordOverflow : NO_ALERT
 }
 
-/** Only between the first ClientHello and Finished, and not within a handshake message (section 5). */
+/** Only between the first ClientHello and the peer's Finished, and not within a handshake message (section 5). */
 function judgeChangeCipherSpec(c: Connection): u32 {
-  const expected = c.stage === Stage.WaitSecondHello || c.stage === Stage.WaitFinished
+  const toServer = c.stage === Stage.WaitSecondHello || c.stage === Stage.WaitFinished
+  const expected = toServer || c.stage === Stage.WaitServerHello || c.stage === Stage.WaitFlight
   if (!expected || withinMessage(c) || c.recordLength !== 1) return AlertDescription.UnexpectedMessage
   return NO_ALERT
 }
 
-/** An alert in clear: from a client that has no keys yet, or could not make them. Always whole, always alone. */
+/** An alert in clear: from a peer that has no keys yet, or a client that could not make them. Always whole, always alone. */
 function judgeAlert(c: Connection): u32 {
   const expected = inClear(c) || (c.stage === Stage.WaitFinished && c.readSequence === 0)
   if (!expected || c.recordLength === 0) return AlertDescription.UnexpectedMessage
@@ -192,7 +193,7 @@ function judgeEarlyData(c: Connection): u32 {
 
 function judgeProtected(c: Connection): u32 {
   if (c.recordLength > CIPHERTEXT_MAX) return AlertDescription.RecordOverflow
-  if (c.recordLength <= BUFFER_SIZE) return NO_ALERT
+  if (c.recordLength <= c.bufferSize - c.recordAt) return NO_ALERT
   if (!c.earlyData) return AlertDescription.RecordOverflow
   c.skipping = 1
   return countSkipped(c)
@@ -212,14 +213,14 @@ function takeFragment(c: Connection, data: usize, length: u32): void {
   const wanted = min(c.recordLeft, length)
   if (!c.skipping) {
     if (c.recordType === ContentType.Handshake) verdict = takeHello(c, data, wanted)
-    else if (c.recordType === ContentType.ApplicationData) takeBytes(c, area(c, BUFFER), data, wanted)
+    else if (c.recordType === ContentType.ApplicationData) takeBytes(c, recordFragment(c), data, wanted)
     else memory.copy(area(c, MESSAGE) + (c.recordLength - c.recordLeft), data, wanted)
   }
   c.recordLeft -= wanted
   taken += wanted
 }
 
-/** Joins the bytes of a ClientHello. Its end must be the end of a record: our keys change behind it (section 5.1). */
+/** Joins the bytes of a hello. Its end must be the end of a record: our keys change behind it (section 5.1). */
 function takeHello(c: Connection, data: usize, length: u32): u32 {
   const head = min(length, HANDSHAKE_HEADER - min(c.filled, HANDSHAKE_HEADER))
   takeBytes(c, area(c, BUFFER), data, head)
@@ -235,15 +236,14 @@ function takeHello(c: Connection, data: usize, length: u32): u32 {
 }
 
 function judgeType(c: Connection): u32 {
-  return c.filled === 0 || load<u8>(area(c, BUFFER)) === HandshakeType.ClientHello
-    ? NO_ALERT
-    : AlertDescription.UnexpectedMessage
+  const expected: u32 = c.client ? HandshakeType.ServerHello : HandshakeType.ClientHello
+  return c.filled === 0 || <u32>load<u8>(area(c, BUFFER)) === expected ? NO_ALERT : AlertDescription.UnexpectedMessage
 }
 
 function judgeMessage(c: Connection): u32 {
   const alert = judgeType(c)
   if (alert !== NO_ALERT) return alert
-  return helloLength(c) > BUFFER_SIZE ? AlertDescription.IllegalParameter : NO_ALERT
+  return helloLength(c) > c.helloMax ? AlertDescription.IllegalParameter : NO_ALERT
 }
 
 function helloLength(c: Connection): u32 {

@@ -6,7 +6,7 @@ import { loadU16be, storeU16be } from '../bytes/endian'
 import { AEAD_TAG } from '../crypto/aead'
 import { aeadSealStart, aeadStep, aeadStepsMoved } from '../crypto/aead_steps'
 import { ALERT_SENT, AlertDescription, AlertLevel } from './alert'
-import { area, Connection, OUTPUT, OUTPUT_SIZE, WRITE_CIPHER, WRITE_STEPS } from './connection'
+import { area, Connection, output, WRITE_CIPHER, WRITE_STEPS } from './connection'
 import { ContentType, RECORD_HEADER, TLS_1_2 } from './constants'
 import { recordNonce, writeIv } from './suite'
 
@@ -26,19 +26,19 @@ function recordsLength(c: Connection, length: u32): u32 {
 }
 
 function room(c: Connection): u32 {
-  return OUTPUT_SIZE - (c.outEnd - c.outStart)
+  return c.outputSize - (c.outEnd - c.outStart)
 }
 
 /** True when `length` bytes of content can be queued now. */
 export function canQueue(c: Connection, length: u32): bool {
-  return length <= OUTPUT_SIZE && recordsLength(c, length) + ALERT_ROOM <= room(c)
+  return length <= c.outputSize && recordsLength(c, length) + ALERT_ROOM <= room(c)
 }
 
 /** Queues one record. The caller has made sure of the room and of the peer's limit. */
 export function queueRecord(c: Connection, type: u32, content: usize, length: u32): void {
   const fragment = c.writeProtected ? length + PROTECTION : length
   compact(c, RECORD_HEADER + fragment)
-  const record = area(c, OUTPUT) + c.outEnd
+  const record = output(c) + c.outEnd
   store<u8>(record, c.writeProtected ? ContentType.ApplicationData : type)
   storeU16be(record + 1, TLS_1_2)
   storeU16be(record + 3, fragment)
@@ -95,13 +95,13 @@ export function sealStep(c: Connection): void {
   if (!aeadStep(area(c, WRITE_STEPS))) return
   c.sealing = 0
   c.writeSequence += 1
-  c.outSealed += RECORD_HEADER + loadU16be(area(c, OUTPUT) + c.outSealed + 3)
+  c.outSealed += RECORD_HEADER + loadU16be(output(c) + c.outSealed + 3)
   // After the handshake the only message of ours is KeyUpdate: the key changes right behind it (section 4.6.3).
   if (c.sealingType === ContentType.Handshake && c.established) c.rotating = 1
 }
 
 function startSealing(c: Connection): void {
-  const record = area(c, OUTPUT) + c.outSealed
+  const record = output(c) + c.outSealed
   const content = record + RECORD_HEADER
   const inner = loadU16be(record + 3) - AEAD_TAG
   c.sealing = 1
@@ -131,9 +131,9 @@ export function discardOutput(c: Connection): void {
 
 /** Moves the queue to the front when the next record would not fit behind it. */
 function compact(c: Connection, length: u32): void {
-  if (c.outEnd + length <= OUTPUT_SIZE) return
-  const output = area(c, OUTPUT)
-  memory.copy(output, output + c.outStart, c.outEnd - c.outStart)
+  if (c.outEnd + length <= c.outputSize) return
+  const front = output(c)
+  memory.copy(front, front + c.outStart, c.outEnd - c.outStart)
   if (c.sealing) aeadStepsMoved(area(c, WRITE_STEPS), c.outStart)
   c.outSealed -= c.outStart
   c.outEnd -= c.outStart
