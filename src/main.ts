@@ -103,6 +103,23 @@ sim
   })
 
 sim
+  .command('pulses')
+  .description('make a scenario for `sim clock`: coldstart, steady6h, steady24h, outage1h, outage24h, leap or spoof')
+  .argument('<name>', 'what happens')
+  .requiredOption('--out <dir>', 'folder for meta.json, pulses.csv and truth.csv')
+  .option('--seed <n>', 'seed of everything that chance does', integer, 1)
+  .addOption(
+    new Option('--capture <kind>', 'what takes the edge').choices(['interrupt', 'hardware']).default('interrupt'),
+  )
+  .addOption(
+    new Option('--thermometer <where>', 'column temperature_c').choices(['none', 'room', 'board']).default('none'),
+  )
+  .action(async (name, options) => {
+    const { simPulses } = await import('./sim_pulses')
+    process.exitCode = simPulses(name, options)
+  })
+
+sim
   .command('scenario')
   .description('play a Wokwi automation scenario (sim/wokwi/scenarios) offline, on the simulated board')
   .argument('<file>', 'scenario in YAML')
