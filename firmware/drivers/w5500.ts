@@ -55,6 +55,7 @@ export const enum Sn {
 export const enum Command {
   OPEN = 0x01,
   LISTEN = 0x02,
+  CONNECT = 0x04,
   DISCON = 0x08,
   CLOSE = 0x10,
   SEND = 0x20,
@@ -76,6 +77,7 @@ export const enum Status {
   CLOSED = 0x00,
   INIT = 0x13,
   LISTEN = 0x14,
+  SYNSENT = 0x15,
   SYNRECV = 0x16,
   ESTABLISHED = 0x17,
   CLOSE_WAIT = 0x1c,
@@ -127,7 +129,7 @@ const SCRATCH: usize = memory.data(24, 8)
 const ADDRESSES_LENGTH: u32 = 18
 
 /** RX and TX buffer sizes in KB of sockets 0..7; each direction sums to 16. */
-const RX_SIZES: usize = memory.data<u8>([4, 2, 2, 2, 2, 2, 1, 1])
+const RX_SIZES: usize = memory.data<u8>([4, 2, 2, 2, 2, 1, 1, 2])
 const TX_SIZES: usize = memory.data<u8>([2, 2, 2, 2, 2, 2, 2, 2])
 
 /**

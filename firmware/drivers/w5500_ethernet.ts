@@ -159,7 +159,8 @@ function checkConnections(now: u64): void {
 
 function wantsOpening(socket: Socket): bool {
   if (socket.open !== 0) return false
-  return socket.mode === Mode.Udp || (socket.mode === Mode.Tcp && socket.state === TcpState.Listening)
+  if (socket.mode === Mode.Udp) return true
+  return socket.mode === Mode.Tcp && (socket.state === TcpState.Listening || socket.state === TcpState.Connecting)
 }
 
 function bring(n: u32, now: u64): void {

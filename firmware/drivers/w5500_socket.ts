@@ -1,6 +1,6 @@
 // The eight sockets of the W5500: what they share. UDP is in w5500_udp.ts, TCP in w5500_tcp.ts.
 //
-// A socket's owner says what it shall be (`udpOpen`, `tcpListen`); the driver keeps it so, over resets of the chip.
+// A socket's owner says what it shall be (`udpOpen`, `tcpListen`, `tcpConnect`); the driver keeps it so, over resets of the chip.
 // Nothing waits for the network. The only loop on a register is for the acceptance of a command, which takes the chip
 // about a microsecond: it is bounded, and a chip that exceeds the bound is brought up again.
 
@@ -14,6 +14,7 @@ import {
   SOCKETS,
   Status,
   w5500Restart,
+  w5500Up,
   writeSocket8,
   writeSocket16,
 } from './w5500'
@@ -187,6 +188,16 @@ export function accepted(n: u32): bool {
   socket.pending = 0
   w5500Restart(ticks())
   return false
+}
+
+/** The socket shall be nothing: what it did ends without a word to the peer. */
+export function socketRelease(n: u32): void {
+  const socket = socketAt(n)
+  if (socket.open !== 0 && w5500Up() && command(n, Command.CLOSE)) accepted(n)
+  socket.mode = Mode.None
+  socket.open = 0
+  socket.state = 0
+  clearProgress(socket)
 }
 
 /** Opens a closed or unknown socket in a mode (Sn_MR) on a port; true when Sn_SR then shows `expected`. */

@@ -1,6 +1,7 @@
-// TCP servers over the W5500. One socket carries one connection; several sockets may listen on one port.
+// TCP over the W5500. One socket carries one connection; several sockets may listen on one port.
 //
 //   tcpListen -> Listening -> Open -> PeerClosed -> (tcpDisconnect) Closing -> Closed -> tcpListen again
+//   tcpConnect -> Connecting -> Open ...; refused, or nobody there: Closed. Then `socketRelease` or tcpConnect again
 //
 // The owner reads and writes; the driver bounds the states that a vanished peer would keep for ever. After Closed the
 // owner forgets its connection and listens again. Listening survives a reset of the chip by itself; a connection does not.
@@ -9,7 +10,7 @@
 // while a connection lives. A reset by the peer raises no interrupt at all (datasheet page 47), so Sn_SR is read
 // now and then.
 
-import { loadU16be, loadU32be } from '../bytes/endian'
+import { loadU16be, loadU32be, storeU16be, storeU32be } from '../bytes/endian'
 import {
   Cause,
   Command,
@@ -21,6 +22,7 @@ import {
   Sn,
   Status,
   w5500Up,
+  writeSocket,
   writeSocket8,
   writeSocket16,
   writeTx,
@@ -49,6 +51,8 @@ export const enum TcpState {
   PeerClosed = 3,
   /** Our FIN is out, or will be after the data in flight. */
   Closing = 4,
+  /** Our SYN is out, or will be. */
+  Connecting = 5,
 }
 
 /** Counters of TCP; 32 bytes. */
@@ -73,6 +77,8 @@ const KEEP_ALIVE: u32 = 2
 /** How long the peer's half-closed connection is kept for an owner that does not close it. */
 const PEER_CLOSED_LIMIT: u64 = MILLISECOND * 10_000
 const CLOSING_LIMIT: u64 = MILLISECOND * 3000
+/** ARP, then the SYN's repetitions; the chip gives up after 2.63 s. */
+const CONNECT_LIMIT: u64 = MILLISECOND * 4000
 /** RTR and RCR give up after 2.55 s. */
 const SEND_LIMIT: u64 = MILLISECOND * 5000
 const REOPEN_INTERVAL: u64 = MILLISECOND * 10
@@ -93,6 +99,17 @@ export function tcpListen(n: u32, port: u32): void {
   socket.open = 0
   socket.openAt = 0
   socket.state = TcpState.Listening
+}
+
+/** Socket `n` shall connect from `port` to `ip`:`peerPort`. Ends what it did before. */
+export function tcpConnect(n: u32, port: u32, ip: u32, peerPort: u32, now: u64): void {
+  tcpListen(n, port)
+  const socket = socketAt(n)
+  socket.peer = ip
+  socket.peerPort = peerPort
+  socket.giveUpAt = now + CONNECT_LIMIT
+  socket.sending = Sending.None
+  socket.state = TcpState.Connecting
 }
 
 export function tcpState(n: u32): TcpState {
@@ -161,7 +178,7 @@ export function tcpWrite(n: u32, data: usize, length: u32, now: u64): u32 {
 /** Ends the connection in order, after the data in flight. */
 export function tcpDisconnect(n: u32, now: u64): void {
   const socket = socketAt(n)
-  if (socket.state === TcpState.Listening) tcpAbort(n)
+  if (socket.state === TcpState.Listening || socket.state === TcpState.Connecting) tcpAbort(n)
   if (socket.state !== TcpState.Open && socket.state !== TcpState.PeerClosed) return
   if (socket.sending === Sending.None) command(n, Command.DISCON)
   else socket.finish = 1
@@ -185,14 +202,20 @@ export function tcpCounters(): TcpCounters {
 
 // ---- For w5500_ethernet.ts.
 
-/** Opens the socket on the chip and listens. */
+/** Opens the socket on the chip, and listens or connects. */
 export function tcpBring(n: u32, now: u64): void {
   const socket = socketAt(n)
   socket.openAt = now + REOPEN_INTERVAL
   if (!openSocket(n, MODE_TCP, socket.port, 0x1f, Status.INIT)) return
   writeSocket8(n, Sn.KPALVTR, KEEP_ALIVE)
+  const connects: bool = socket.state === TcpState.Connecting
+  if (connects) {
+    storeU32be(SCRATCH, socket.peer)
+    storeU16be(SCRATCH + 4, socket.peerPort)
+    writeSocket(n, Sn.DIPR, SCRATCH, 6)
+  }
   // A SYN may be answered before Sn_SR is read for the first time: whatever it shows, `tcpServe` will see it.
-  if (command(n, Command.LISTEN) && accepted(n)) socket.open = 1
+  if (command(n, connects ? Command.CONNECT : Command.LISTEN) && accepted(n)) socket.open = 1
   socket.attention = 1
 }
 
@@ -213,6 +236,11 @@ export function tcpServe(n: u32, now: u64): void {
   if ((answer & Cause.RECV) !== 0) socket.input = 1
   if (socket.state === TcpState.Listening) {
     serveListening(n, status, now)
+    return
+  }
+  if (socket.state === TcpState.Connecting) {
+    if (status === Status.ESTABLISHED || status === Status.CLOSE_WAIT) begin(n, status, now)
+    else if (status !== Status.SYNSENT && status !== Status.INIT) ended(socket)
     return
   }
   if ((answer & Cause.SENDOK) !== 0) acknowledged(n, now)
@@ -244,6 +272,13 @@ function serveListening(n: u32, status: u32, now: u64): void {
   readSocket(n, Sn.DIPR, SCRATCH, 6)
   socket.peer = loadU32be(SCRATCH)
   socket.peerPort = loadU16be(SCRATCH + 4)
+  tcpCounters().accepted++
+  begin(n, status, now)
+}
+
+/** The connection stands. */
+function begin(n: u32, status: u32, now: u64): void {
+  const socket = socketAt(n)
   // The pointers are set anew at the connection (page 54).
   readSocket(n, Sn.TX_WR, SCRATCH, 6)
   socket.txWrite = loadU16be(SCRATCH)
@@ -251,7 +286,6 @@ function serveListening(n: u32, status: u32, now: u64): void {
   socket.rxLeft = 0
   socket.input = 1
   socket.state = TcpState.Open
-  tcpCounters().accepted++
   if (status === Status.CLOSE_WAIT) peerClosed(socket, now)
 }
 
@@ -287,7 +321,7 @@ function fail(n: u32): void {
 }
 
 function readable(socket: Socket): bool {
-  return socket.open !== 0 && socket.state >= TcpState.Open
+  return socket.open !== 0 && socket.state >= TcpState.Open && socket.state <= TcpState.Closing
 }
 
 function txFree(n: u32): u32 {

@@ -55,6 +55,7 @@ import {
   Socket,
   socketAt,
   socketCounters,
+  socketRelease,
   takeCauses,
 } from './w5500_socket'
 
@@ -145,6 +146,13 @@ let sendCausesHidden: bool = false
 export function udpOpen(n: u32, partner: u32, port: u32): void {
   assign(n, partner, port)
   if (partner !== NO_PARTNER) assign(partner, NO_PARTNER, port)
+  w5500InterruptMask(stamped)
+}
+
+/** Socket `n`, which has no partner, gives its port up. */
+export function udpClose(n: u32): void {
+  socketRelease(n)
+  stamped &= ~(1 << n)
   w5500InterruptMask(stamped)
 }
 

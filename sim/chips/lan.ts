@@ -37,6 +37,9 @@ export abstract class Lan {
   /** A socket listens on address:port. A connection is given to it by `tcpConnect`. */
   abstract tcpListening(socket: i32, address: u32, port: i32): void
 
+  /** A SYN to ip:port. Answered by `tcpConnected` or `tcpReset`; by nothing when nobody is there. `at`: as in `udpTransmit`. */
+  abstract tcpConnecting(at: f64, socket: i32, ip: u32, port: i32, sourcePort: i32): void
+
   /** One SEND's worth of bytes; confirm it by `tcpAcknowledge`. */
   abstract tcpTransmit(at: f64, socket: i32, data: Uint8Array, length: i32): void
 

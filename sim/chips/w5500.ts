@@ -5,14 +5,14 @@
 // of `Lan`. Register names and page numbers are those of the W5500 datasheet 1.0.9 (chapter 4, pages 29-58). Times are
 // nanoseconds of true time.
 //
-// Modelled: common registers, 8 sockets in UDP and TCP-server mode, buffers of configured size that wrap, ARP and its
+// Modelled: common registers, 8 sockets in UDP mode and as TCP servers and clients, buffers of configured size that wrap, ARP and its
 // retransmission, command acceptance, SENDOK after the wire time, interrupts and INTLEVEL, PHY link, both resets.
-// Not modelled: MACRAW, PPPoE, wake-on-LAN, TCP CONNECT, keep-alive probes (KPALVTR is stored only). Their use, and any
+// Not modelled: MACRAW, PPPoE, wake-on-LAN, keep-alive probes (KPALVTR is stored only). Their use, and any
 // use that the datasheet forbids, is counted in `faults`.
 //
 // Where the datasheet is silent the model takes the side that is harder for a driver:
 //  - RECV is signalled once per arrival, never again for data that the RECV command left behind (`receiveAgain` does);
-//  - a received RST closes the socket without an interrupt;
+//  - a received RST closes the socket without an interrupt, also one that answers CONNECT;
 //  - a SEND without a link never ends (espressif/esp-idf issue 6233), until CLOSE or OPEN;
 //  - of several UDP sockets on one port the lowest-numbered gets the datagram (`udpHighestFirst` turns that round).
 
@@ -109,6 +109,7 @@ const SOCKET_END: i32 = 0x30
 // Sn_CR commands, page 46.
 const OPEN: i32 = 0x01
 const LISTEN: i32 = 0x02
+const CONNECT: i32 = 0x04
 const DISCON: i32 = 0x08
 const CLOSE: i32 = 0x10
 const SEND: i32 = 0x20
@@ -127,6 +128,7 @@ const IR_SENDOK: i32 = 16
 const SOCK_CLOSED: i32 = 0x00
 const SOCK_INIT: i32 = 0x13
 const SOCK_LISTEN: i32 = 0x14
+const SOCK_SYNSENT: i32 = 0x15
 const SOCK_SYNRECV: i32 = 0x16
 const SOCK_ESTABLISHED: i32 = 0x17
 const SOCK_FIN_WAIT: i32 = 0x18
@@ -457,7 +459,8 @@ export class W5500 {
       socket.arpRetryAt = Infinity
       socket.resolved = true
       socket.resolvedFor = this.get32(socket.registers, Sn_DIPR)
-      this.transmitUdp(n, at)
+      if (socket.state === SOCK_SYNSENT) this.transmitSyn(n, at)
+      else this.transmitUdp(n, at)
     }
   }
 
@@ -509,6 +512,14 @@ export class W5500 {
     socket.registers[Sn_DPORT] = ((port >> 8) & 0xff) as u8
     socket.registers[Sn_DPORT + 1] = (port & 0xff) as u8
     for (let i: i32 = 0; i < 6; i++) socket.registers[Sn_DHAR + i] = mac[i]
+    this.arrives(this.frameArrives(now, frameNanos(40)), n, ARRIVAL_CONNECT, 0)
+    return true
+  }
+
+  /** The peer's SYN/ACK, in answer to CONNECT. False: nobody waits for it, or too much is going on. */
+  tcpConnected(now: f64, n: i32): bool {
+    const socket = this.sockets[n]
+    if (socket.state !== SOCK_SYNSENT || this.arrivalCount >= ARRIVALS) return false
     this.arrives(this.frameArrives(now, frameNanos(40)), n, ARRIVAL_CONNECT, 0)
     return true
   }
@@ -688,7 +699,8 @@ export class W5500 {
     else if (command === LISTEN && socket.state === SOCK_INIT) {
       socket.state = SOCK_LISTEN
       this.lan.tcpListening(n, this.get32(this.common, SIPR), socket.port)
-    } else if (command === CLOSE) this.close(n)
+    } else if (command === CONNECT && socket.state === SOCK_INIT) this.connect(n)
+    else if (command === CLOSE) this.close(n)
     else if (command === RECV && this.hasInput(socket)) this.recv(n)
     else if ((command === SEND || command === SEND_MAC) && socket.state === SOCK_UDP) {
       if (this.beginSend(n)) this.sendUdp(n, command === SEND_MAC)
@@ -769,17 +781,42 @@ export class W5500 {
       return
     }
     const mask = this.get32(this.common, SUBR)
-    const own = this.get32(this.common, SIPR)
-    const local = ((ip ^ own) & mask) >>> 0 === 0
-    if (ip === 0xffff_ffff || (local && (ip | mask) >>> 0 === 0xffff_ffff)) {
+    if (ip === 0xffff_ffff || (this.isLocal(ip) && (ip | mask) >>> 0 === 0xffff_ffff)) {
       for (let i: i32 = 0; i < 6; i++) socket.registers[Sn_DHAR + i] = 0xff
       this.transmitUdp(n, this.time)
       return
     }
+    this.resolve(n, ip)
+  }
+
+  private isLocal(ip: u32): bool {
+    return ((ip ^ this.get32(this.common, SIPR)) & this.get32(this.common, SUBR)) >>> 0 === 0
+  }
+
+  /** Asks for the hardware address that frames to `ip` go to. */
+  private resolve(n: i32, ip: u32): void {
+    const socket = this.sockets[n]
     socket.resolved = false
-    socket.arpAddress = local ? ip : this.get32(this.common, GAR)
+    socket.arpAddress = this.isLocal(ip) ? ip : this.get32(this.common, GAR)
     socket.arpTries = 0
     this.requestArp(n)
+  }
+
+  private connect(n: i32): void {
+    const socket = this.sockets[n]
+    socket.state = SOCK_SYNSENT
+    this.resolve(n, this.get32(socket.registers, Sn_DIPR))
+  }
+
+  /** The SYN goes out; it is repeated as data are. */
+  private transmitSyn(n: i32, from: f64): void {
+    const socket = this.sockets[n]
+    socket.tcpTimeoutAt = from + this.tcpTimeoutNanos()
+    this.dirty = true
+    if (!this.linkUp()) return
+    const ip = this.get32(socket.registers, Sn_DIPR)
+    const port = this.get16(socket.registers, Sn_DPORT)
+    this.lan.tcpConnecting(this.wire(from, frameNanos(44)), n, ip, port, socket.port)
   }
 
   private requestArp(n: i32): void {
@@ -904,7 +941,10 @@ export class W5500 {
     }
     socket.arpRetryAt = Infinity
     this.counters[Counter.ArpTimeouts]++
-    this.endSend(n, IR_TIMEOUT)
+    if (socket.state === SOCK_SYNSENT) {
+      this.close(n)
+      this.raise(socket, IR_TIMEOUT)
+    } else this.endSend(n, IR_TIMEOUT)
   }
 
   private tcpTimedOut(n: i32): void {
@@ -927,8 +967,9 @@ export class W5500 {
         this.raise(socket, IR_RECV)
         break
       case ARRIVAL_CONNECT:
-        socket.state = SOCK_ESTABLISHED
         this.counters[Counter.TcpConnections]++
+        if (socket.state === SOCK_SYNSENT) this.clientConnected(n)
+        socket.state = SOCK_ESTABLISHED
         this.raise(socket, IR_CON)
         break
       case ARRIVAL_FIN:
@@ -944,6 +985,15 @@ export class W5500 {
     }
   }
 
+  private clientConnected(n: i32): void {
+    const socket = this.sockets[n]
+    this.clearPointers(socket)
+    socket.tcpTimeoutAt = Infinity
+    socket.state = SOCK_ESTABLISHED
+    // A peer that spoke at once was not heard until now.
+    this.lan.tcpWindow(this.time, n)
+  }
+
   private acknowledged(n: i32): void {
     const socket = this.sockets[n]
     socket.tcpTimeoutAt = socket.state === SOCK_FIN_WAIT ? socket.tcpTimeoutAt : Infinity
@@ -956,7 +1006,8 @@ export class W5500 {
 
   private tcpArrival(now: f64, n: i32, kind: i32): bool {
     const state = this.sockets[n].state
-    if (state < SOCK_SYNRECV || state > SOCK_LAST_ACK) return true
+    const known = state === SOCK_SYNSENT ? kind === ARRIVAL_RESET : state >= SOCK_SYNRECV && state <= SOCK_LAST_ACK
+    if (!known) return true
     if (this.arrivalCount >= ARRIVALS) return false
     this.arrives(this.frameArrives(now, frameNanos(40)), n, kind, 0)
     return true

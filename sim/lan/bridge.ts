@@ -13,15 +13,19 @@
 // Bytes flow only as fast as the RX buffer is read; a SEND is acknowledged when the host's socket has taken it, later if
 // the client does not read.
 //
+// The board's own errands: a SYN becomes a connection of the host, a datagram leaves from the port that the chip opened.
+// An address of 127/8 is this machine; to reach any other the host's own address is used, since nothing gets out from 127/8.
+//
 // A port stays bound while the chip's sockets close and open again, until `dispose` or `release`: a driver that closes a
-// socket for a millisecond must not lose the port to another program.
+// socket for a millisecond must not lose the port to another program. An ephemeral UDP port (49152 and above) that the chip has
+// closed is given back after `EPHEMERAL_MILLIS`.
 //
 // Time: what arrives from the host is stamped with `now()` when Node reports it and delivered in the chip's next
 // `advance`; `onArrival` tells the machine to look. A frame from the chip goes out when the chip decides its fate, which is
 // up to 57 us before its time of departure (W5500.transmitLatencyNanos): about what Node needs.
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
-import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
+import { connect, createServer, type Server, type Socket as TcpSocket } from 'node:net'
 import { Lan } from '../chips/lan'
 import type { W5500 } from '../chips/w5500'
 import { ipv4, macOf } from './memory_lan'
@@ -56,6 +60,8 @@ export interface BridgeProblem {
 const QUEUE = 256
 /** Connections that wait for a listening socket. */
 const BACKLOG = 16
+const EPHEMERAL_FIRST = 49_152
+const EPHEMERAL_MILLIS = 5000
 
 interface Waiting {
   at: number
@@ -69,6 +75,8 @@ interface UdpPort {
   /** Chip sockets that are open on it. */
   users: number
   queue: Waiting[]
+  /** For addresses that cannot be reached from 127/8. */
+  outside?: UdpSocket
 }
 
 interface TcpPort {
@@ -77,8 +85,11 @@ interface TcpPort {
   backlog: { at: number; client: TcpSocket }[]
 }
 
-/** A connection between a client and a socket of the chip. */
+/** A connection between a program and a socket of the chip. */
 class Connection {
+  /** The program has taken a connection that the chip began; that was passed on. */
+  established = false
+  establishedPassed = false
   chunks: Uint8Array[] = []
   /** The client has sent its FIN, and it was passed on. */
   ended = false
@@ -133,7 +144,8 @@ export class LoopbackBridge extends Lan {
     for (const client of this.clients) {
       client.resetAndDestroy()
     }
-    for (const { socket } of this.udpPorts.values()) {
+    for (const { socket, outside } of this.udpPorts.values()) {
+      if (outside) closeUdp(outside, () => undefined)
       closings.push(new Promise((resolve) => closeUdp(socket, resolve)))
     }
     for (const { server } of this.tcpPorts.values()) {
@@ -174,7 +186,9 @@ export class LoopbackBridge extends Lan {
 
   udpClosed(_socket: number, port: number): void {
     const known = this.udpPorts.get(port)
-    if (known) known.users--
+    if (!known) return
+    known.users--
+    if (port >= EPHEMERAL_FIRST) setTimeout(() => this.giveBack(port, known), EPHEMERAL_MILLIS).unref()
   }
 
   udpTransmit(
@@ -189,7 +203,7 @@ export class LoopbackBridge extends Lan {
     const known = this.udpPorts.get(sourcePort)
     if (!known) return
     this.counters.udpOut++
-    known.socket.send(data.slice(0, n), port, dotted(ip), (error) => {
+    this.wayTo(known, ip).send(data.slice(0, n), port, dotted(ip), (error) => {
       if (error) this.counters.sendErrors++
     })
   }
@@ -206,6 +220,18 @@ export class LoopbackBridge extends Lan {
       return
     }
     if (this.mayBind('tcp', port)) this.bindTcp(this.hostAddress(address), port)
+  }
+
+  tcpConnecting(_at: number, socket: number, ip: number, port: number): void {
+    const client = connect({ host: dotted(ip), port, allowHalfOpen: true, noDelay: true })
+    this.clients.add(client)
+    client.on('close', () => this.clients.delete(client))
+    client.pause()
+    const connection = this.join(client, socket)
+    client.on('connect', () => {
+      connection.established = true
+      if (this.connections[socket] === connection) this.arrived(this.options.now())
+    })
   }
 
   tcpTransmit(_at: number, socket: number, data: Uint8Array, length: number): void {
@@ -255,6 +281,27 @@ export class LoopbackBridge extends Lan {
     })
     socket.on('listening', () => this.options.onListening?.('udp', address, port))
     socket.bind({ address, port, exclusive: true })
+  }
+
+  /** The socket that reaches an address. */
+  private wayTo(entry: UdpPort, ip: number): UdpSocket {
+    if (ip >>> 24 === 127 || !this.hostAddress(this.chipAddress()).startsWith('127.')) return entry.socket
+    if (!entry.outside) {
+      entry.outside = createSocket('udp4')
+      entry.outside.on('message', (data, from) => this.arriveUdp(entry, data, from.address, from.port))
+      entry.outside.on('error', () => {
+        this.counters.sendErrors++
+      })
+    }
+    return entry.outside
+  }
+
+  /** Closes a port that the chip has not opened again. */
+  private giveBack(port: number, entry: UdpPort): void {
+    if (entry.users > 0 || this.udpPorts.get(port) !== entry) return
+    this.udpPorts.delete(port)
+    closeUdp(entry.socket, () => undefined)
+    if (entry.outside) closeUdp(entry.outside, () => undefined)
   }
 
   private arriveUdp(entry: UdpPort, data: Uint8Array, address: string, port: number): void {
@@ -342,6 +389,12 @@ export class LoopbackBridge extends Lan {
       return
     }
     this.counters.tcpAccepted++
+    this.join(client, socket)
+    client.resume()
+  }
+
+  /** Ties a socket of the host to one of the chip. */
+  private join(client: TcpSocket, socket: number): Connection {
     const connection = new Connection(client, socket)
     this.connections[socket] = connection
     const happened = () => {
@@ -369,7 +422,7 @@ export class LoopbackBridge extends Lan {
       if (!connection.ended || !connection.finished) connection.broken = true
       happened()
     })
-    client.resume()
+    return connection
   }
 
   /** Passes on what the client has sent and what it has taken. */
@@ -380,6 +433,14 @@ export class LoopbackBridge extends Lan {
       if (chip.tcpReset(now, socket)) this.connections[socket] = undefined
       else this.due(now + 100_000)
       return
+    }
+    if (connection.established && !connection.establishedPassed) {
+      if (!chip.tcpConnected(now, socket)) {
+        this.due(now + 100_000)
+        return
+      }
+      connection.establishedPassed = true
+      connection.client.resume()
     }
     if (connection.acknowledge) {
       if (chip.tcpAcknowledge(now, socket)) connection.acknowledge = false

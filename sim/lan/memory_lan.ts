@@ -68,6 +68,7 @@ export class MemoryLan extends Lan {
   private readonly events = new EventQueue()
   private readonly peers = new Map<number, Peer>()
   private readonly connections: (TcpPeer | undefined)[] = new Array(8)
+  private readonly services = new Map<string, (peer: TcpPeer) => void>()
   private random: number
 
   constructor(private readonly options: LanOptions = {}) {
@@ -128,6 +129,11 @@ export class MemoryLan extends Lan {
     return peer
   }
 
+  /** Connections of the chip to ip:port are taken there: `accept` is given the far end of each. */
+  listen(ip: number, port: number, accept: (peer: TcpPeer) => void): void {
+    this.services.set(`${ip}:${port}`, accept)
+  }
+
   // ---- Lan
 
   nextEvent(): number {
@@ -168,6 +174,23 @@ export class MemoryLan extends Lan {
   }
 
   tcpListening(): void {}
+
+  tcpConnecting(at: number, socket: number, ip: number, port: number): void {
+    const host = this.peer(ip)
+    if (!host?.reachable) return
+    const accept = this.services.get(`${ip}:${port}`)
+    this.events.add(at + frameNanos(44) + 2 * host.latency, (now) => {
+      if (!accept) {
+        this.counters.refused++
+        this.chip().tcpReset(now, socket)
+      } else if (this.chip().tcpConnected(now, socket)) {
+        const peer = new TcpPeer(this, host.latency)
+        this.connections[socket] = peer
+        accept(peer)
+        peer.connected(socket)
+      }
+    })
+  }
 
   tcpTransmit(at: number, socket: number, data: Uint8Array, length: number): void {
     this.connections[socket]?.transmitted(at, data.slice(0, length))

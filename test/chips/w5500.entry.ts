@@ -18,6 +18,7 @@ class DeafLan extends Lan {
   }
   arpRequest(_at: f64, _ip: u32): void {}
   tcpListening(_socket: i32, _address: u32, _port: i32): void {}
+  tcpConnecting(_at: f64, _socket: i32, _ip: u32, _port: i32, _from: i32): void {}
   tcpTransmit(_at: f64, _socket: i32, _data: Uint8Array, _length: i32): void {}
   tcpFinish(_at: f64, _socket: i32): void {}
   tcpWindow(_at: f64, _socket: i32): void {}

@@ -67,6 +67,8 @@ export class ScriptLan extends Lan {
   udpClosed(_socket: i32, _port: i32): void {}
   tcpListening(_socket: i32, _address: u32, _port: i32): void {}
 
+  tcpConnecting(_at: f64, _socket: i32, _ip: u32, _port: i32, _from: i32): void {}
+
   udpTransmit(at: f64, _mac: Uint8Array, ip: u32, port: i32, from: i32, data: Uint8Array, length: i32): void {
     if (from !== NTP_PORT || ip !== this.client()) return
     const end = at + udpFrameNanos(length)
