@@ -103,6 +103,18 @@ sim
   })
 
 sim
+  .command('soak')
+  .description('let the virtual board live for days in virtual time and hold what it serves against the truth')
+  .argument('[story]', 'YAML file: what happens, and the limits; without one, misfortunes by chance')
+  .option('--days <n>', 'days of misfortunes by chance', amount, 1)
+  .option('--seed <n>', 'seed of everything that chance does', integer, 1)
+  .option('--json', 'print JSON instead of text', false)
+  .action(async (story, options) => {
+    const { simSoak } = await import('./sim_soak')
+    process.exitCode = simSoak(story, options)
+  })
+
+sim
   .command('pulses')
   .description('make a scenario for `sim clock`: coldstart, steady6h, steady24h, outage1h, outage24h, leap or spoof')
   .argument('<name>', 'what happens')
@@ -150,6 +162,12 @@ function boardOption(text: string, before: string[]): string[] {
 function integer(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
   return Number(text)
+}
+
+function amount(text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && value <= 3650)) throw new InvalidArgumentError('not a number of days above 0.')
+  return value
 }
 
 function positive(text: string): number {

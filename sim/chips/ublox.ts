@@ -56,6 +56,8 @@ export class UbloxReceiver {
   leapDelay: i32 = 120
   /** Weeks added to all dates: -1024 after a rollover. */
   weekShift: i32 = 0
+  /** Seconds added to all dates: what a receiver or a spoofer that is whole seconds off says. */
+  secondShift: i32 = 0
   /** Range of the delay from a pulse to its messages, nanos. */
   latencyMin: f64 = 40 * MILLI
   latencyMax: f64 = 120 * MILLI
@@ -283,7 +285,7 @@ export class UbloxReceiver {
 
   /** The POSIX second that the receiver believes second `k` to be. */
   private believed(k: f64): f64 {
-    const shift = (this.weekShift as f64) * WEEK
+    const shift = (this.weekShift as f64) * WEEK + (this.secondShift as f64)
     if (!this.timeKnown()) return 1_445_412_000 + k - this.bootSecond + shift
     if (this.warm && this.fixSeconds === 0) return utcOfSecond(this.sky, k) + (this.rtcError as f64) + shift
     if (this.leapKnown) return utcOfSecond(this.sky, k) + shift
