@@ -1,0 +1,214 @@
+// The slow model of the crystal: learns while the clock is locked, and tells the rate when there are no pulses.
+//
+//   in    the line after each accepted pulse, temperatures, slices of time
+//   out   in holdover: the rate for each second, and the standard deviation of the phase gathered since
+//
+// Rates are those of the line against nominal, ns/s, positive when the line runs fast (the crystal is slow).
+//
+//   history   mean rates over blocks of 128 s, about a day        oscillator_history.ts
+//   filter    one model, run over the history                     oscillator_filter.ts
+//   search    which model explains the history best               oscillator_search.ts
+//   forecast  what the best one says of the next blocks           oscillator_forecast.ts
+//
+// docs/decisions/0014-holdover.md has the reasons and what was measured.
+
+import { TICK_HZ } from '../../hal/abi'
+import { Line, Stamp, stampDifference } from './line'
+import { filterTemperatureRate, filterUnit } from './oscillator_filter'
+import {
+  forecastBegin,
+  forecastClear,
+  forecastFilter,
+  forecastGrowth,
+  forecastRate,
+  forecastReaches,
+  forecastSigma,
+  forecastStart,
+  forecastStep,
+} from './oscillator_forecast'
+import { BLOCK, historyAdd, historyClear, NO_TEMPERATURE } from './oscillator_history'
+import { searchBest, searchInit, searchReady, searchStep, searchUpToDate } from './oscillator_search'
+
+/** Until then after power-on the crystal warms up, and nothing is learnt, s. */
+const WARM_UP: f64 = 600
+
+/** A block counts when the pulses at both ends come within this many seconds of its boundaries. */
+const LATEST: i32 = 8
+
+/** Nanoseconds of a tick, nominal. */
+const TICK_NANOS: f64 = 1e9 / <f64>TICK_HZ
+
+/** The fast filter's own rate fades into the slow model's over these seconds. */
+const FADE: f64 = 150
+
+/** A forecast may be this old when a holdover begins: the history tells no more of the crystal then, s. */
+const LONGEST: f64 = 200_000
+/** Slices that a question may take when the forecast is not there yet. */
+const CATCH_UP: i32 = 2
+
+/**
+ * The standard deviation as computed is multiplied by this: the model is chosen by the same data that it is judged by, and
+ * the crystal need not be of its kind. Measured over many worlds (docs/decisions/0014-holdover.md).
+ */
+const CAUTION: f64 = 1.5
+
+const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
+const TO: Stamp = changetype<Stamp>(memory.data(16, 8))
+
+/** The open block; its first pulse. */
+let open: bool = false
+let openBlock: i32 = 0
+let openTicks: u64 = 0
+/** Temperatures of the open block: sum, how many; the last of all. */
+let degreesSum: i32 = 0
+let degreesCount: i32 = 0
+let degreesLast: i32 = NO_TEMPERATURE
+
+/** In holdover: seconds from the forecast's beginning to the holdover's; what the fast filter's rate had more. */
+let holding: bool = false
+let ready: bool = false
+let offset: f64 = 0
+/** How far, in seconds after the forecast's beginning, somebody has asked. */
+let reached: f64 = 0
+/** The fast filter's rate and drift when it began; the forecast was there, and when; what that rate had more than the slow model's. */
+let lastRate: f64 = 0
+let lastDrift: f64 = 0
+let settled: bool = false
+let settledAt: f64 = 0
+let extra: f64 = 0
+
+export function oscillatorInit(): void {
+  open = false
+  degreesSum = 0
+  degreesCount = 0
+  degreesLast = NO_TEMPERATURE
+  holding = false
+  ready = false
+  historyClear()
+  forecastClear()
+  searchInit()
+}
+
+/** The line has been stepped, restored or renumbered: the block that was begun says nothing. */
+export function oscillatorBreak(): void {
+  open = false
+}
+
+/** A reading of the thermometer beside the crystal, in 1/64 degree C, at least once in two minutes. */
+export function oscillatorTemperature(sixtyfourths: i32): void {
+  degreesLast = sixtyfourths
+  degreesSum += sixtyfourths
+  degreesCount++
+}
+
+/** After each accepted pulse, when the line can be trusted: the line, rebased at the pulse and corrected. */
+export function oscillatorObserve(line: Line, phaseSigma: f64): void {
+  holding = false
+  const block = <i32>(line.seconds / <i64>BLOCK)
+  if (open && block === openBlock) return
+  const early = <i32>(line.seconds % <i64>BLOCK) < LATEST
+  if (open && block === openBlock + 1 && early) close(line)
+  open = early
+  openBlock = block
+  openTicks = line.ticks
+  FROM.seconds = line.seconds
+  FROM.fraction = line.fraction
+  degreesSum = 0
+  degreesCount = 0
+}
+
+/** A block is complete. */
+function close(line: Line): void {
+  TO.seconds = line.seconds
+  TO.fraction = line.fraction
+  const ticks = <f64>(line.ticks - openTicks) * TICK_NANOS
+  const age = <f64>openTicks * TICK_NANOS * 1e-9 + <f64>(BLOCK / 2)
+  if (age < WARM_UP) return
+  const rate = ((stampDifference(TO, FROM) - ticks) / ticks) * 1e9
+  const degrees = degreesCount > 0 ? degreesSum / degreesCount : degreesLast
+  historyAdd(openBlock, <f32>rate, degrees, age)
+}
+
+/** One slice of learning or forecast, at most 15,000 instructions. True when there is more to do at once. */
+export function oscillatorStep(): bool {
+  if (!holding && searchUpToDate() && searchReady() && forecastStart() !== searchBest().block) {
+    forecastBegin(searchBest())
+    return true
+  }
+  if (forecastStart() !== 0 && !forecastReaches(blockReached())) {
+    forecastStep()
+    return true
+  }
+  return searchStep()
+}
+
+/** How far the forecast must reach. */
+function blockReached(): i32 {
+  return forecastStart() + (holding ? <i32>(reached / <f64>BLOCK) : 0)
+}
+
+/** Holdover begins at second `second`, when the line runs at `rate` and its rate grows by `drift` a second. */
+export function oscillatorHoldover(second: i64, rate: f64, drift: f64): void {
+  holding = true
+  settled = false
+  open = false
+  offset = <f64>(second - <i64>forecastStart() * <i64>BLOCK)
+  reached = offset
+  lastRate = rate
+  lastDrift = drift
+  extra = 0
+  ready = forecastStart() !== 0 && offset >= 0 && offset < LONGEST
+}
+
+/** The slow model has something to say in the holdover that has begun. */
+export function oscillatorReady(): bool {
+  return ready
+}
+
+/** The slow model's rate. */
+function slowRate(ahead: f64): f64 {
+  return forecastRate(offset + ahead) + filterTemperatureRate(forecastFilter(), degreesLast)
+}
+
+/** True when the forecast reaches `ahead`; the first time, what the fast filter's rate has more is noted. */
+function settle(ahead: f64): bool {
+  reached = Math.max(reached, offset + ahead)
+  // Normally `oscillatorStep` has done this long before.
+  for (let i = 0; i < CATCH_UP && !forecastReaches(blockReached()); i++) forecastStep()
+  if (settled) return true
+  if (!forecastReaches(blockReached())) return false
+  settled = true
+  settledAt = ahead
+  extra = lastRate + lastDrift * ahead - slowRate(ahead)
+  return true
+}
+
+/** What is left of the fast filter's rate after `seconds`: (1 - t / 8 n)^8 instead of an exponential. */
+function faded(seconds: f64): f64 {
+  let part = 1 - seconds / (8 * FADE)
+  if (part <= 0) return 0
+  part *= part
+  part *= part
+  return part * part
+}
+
+/** The rate `ahead` seconds after the beginning of the holdover, ns/s. */
+export function oscillatorRate(ahead: u32): f64 {
+  const t = <f64>ahead
+  if (!settle(t)) return lastRate + lastDrift * t
+  return slowRate(t) + extra * faded(t - settledAt)
+}
+
+/** Standard deviation of the phase that is gathered in `ahead` seconds, ns. */
+export function oscillatorSigmaPhase(ahead: u32): f64 {
+  const t = <f64>ahead
+  const own = settled ? forecastSigma(offset + t) : 0
+  // Where the two filters differ, one of them is wrong.
+  const between = (Math.abs(extra) + sqrt<f64>(filterUnit(forecastFilter()))) * Math.min(t, FADE)
+  return CAUTION * sqrt<f64>(own * own + between * between)
+}
+
+/** Standard deviation of the rate, ns/s. */
+export function oscillatorSigmaRate(ahead: u32): f64 {
+  return CAUTION * (forecastGrowth() + Math.abs(extra) * faded(<f64>ahead) + sqrt<f64>(filterUnit(forecastFilter())))
+}

@@ -1,0 +1,324 @@
+// The slow model of the crystal: a Kalman filter over blocks of 128 s (oscillator_history.ts).
+//
+//   rate = level + daily cycle + cycle of the heating + temperature coefficient * temperature + warm-up + white noise
+//
+// The level walks at random. The heating's cycle is a resonator that is kept going by noise: it has a period, an amplitude and
+// a memory. Cycles are kept as a pair of amplitudes that stand still (or fade) while the cosine and sine that
+// multiply them turn; so nothing but numbers on the diagonal moves a state from block to block. Means over a block are
+// predicted from means over blocks: what a block's length does to a cycle's amplitude is in the amplitude.
+//
+// All variances are in units of the variance of the level's step in one block. That unit is estimated at the end, from all
+// innovations: one parameter less to search for. The other parameters are in a block of six doubles, `Theta`.
+//
+// One block costs two slices: `filterPredict`, `filterCorrect`. Slices of two filters must not be interleaved: they share H and G.
+
+import {
+  BLOCK,
+  historyAge,
+  historyFirst,
+  historyFirstTemperature,
+  historyRate,
+  historyTemperature,
+  NO_RATE,
+  NO_TEMPERATURE,
+} from './oscillator_history'
+import { cosineOfTurns, exponential, logarithm, sineOfTurns } from './oscillator_math'
+
+/** What a model assumes. Amplitudes are standard deviations in units of the level's step. */
+@unmanaged
+export class Theta {
+  /** Amplitude of the daily cycle. */
+  daily: f64
+  /** Amplitude of the heating's cycle, its period in seconds and its memory in periods. */
+  cycle: f64
+  period: f64
+  memory: f64
+  /** White noise of a block's rate. */
+  white: f64
+  /** Time constant of the warm-up, s. */
+  warmUp: f64
+}
+
+export const THETA_SIZE: i32 = 48
+
+/** What was learnt before the history began. */
+@unmanaged
+export class Prior {
+  /** Coefficients of the daily cosine and sine (of the continuous second), ns/s, and their variance; 0 when unknown. */
+  cosine: f64
+  sine: f64
+  dailyVariance: f64
+  /** Coefficient of the temperature, ns/s a degree, and its variance; 0 when unknown. */
+  coefficient: f64
+  coefficientVariance: f64
+}
+
+export const PRIOR_SIZE: i32 = 40
+
+/** States: the level, two of the daily cycle, two of the heating's, the temperature coefficient, the warm-up. */
+export const STATES: i32 = 7
+const LEVEL: i32 = 0
+const DAY: i32 = 1
+const CYCLE: i32 = 3
+export const COEFFICIENT: i32 = 5
+const WARM: i32 = 6
+
+/** Nothing is known of these, in units of the level's step. */
+const LEVEL_PRIOR: f64 = 20_000
+const COEFFICIENT_PRIOR: f64 = 1000
+const WARM_PRIOR: f64 = 3000
+/** A warm-up that has faded to this is over. */
+const WARM_OVER: f64 = 0.2
+
+const BLOCKS_A_DAY: i32 = 675
+
+/** The unit of variance begins as if this many innovations of this size had been seen. */
+const UNIT_WEIGHT: f64 = 2
+const UNIT_GUESS: f64 = 0.3
+
+@unmanaged
+export class Filter {
+  /** The next block that it will take, and the first one that it took. */
+  block: i32
+  start: i32
+  /** States in use, 5 to 7; 1 once a block was predicted, 2 once a rate was taken. */
+  size: i32
+  begun: i32
+  /** Per block: fading of the heating's cycle and the variance that it gains. */
+  fade: f64
+  gain: f64
+  /** The cosines and sines at `block`, and their turn in a block. */
+  cycleCosine: f64
+  cycleSine: f64
+  cycleTurnCosine: f64
+  cycleTurnSine: f64
+  dayCosine: f64
+  daySine: f64
+  dayTurnCosine: f64
+  dayTurnSine: f64
+  warm: f64
+  warmFade: f64
+  white: f64
+  /** Normalised innovations: sum of squares, how many; and the sum of the logarithms of their variances. */
+  squares: f64
+  count: f64
+  logarithms: f64
+  product: f64
+  /** Degrees at which the coefficient's share is zero; the last that were seen. */
+  origin: f64
+  degrees: f64
+}
+
+const SCALARS: usize = 16 + 19 * 8
+const MEANS: usize = SCALARS
+const VARIANCES: usize = SCALARS + 7 * 8
+
+/** Scalars, seven means, the upper triangle of the covariance. */
+export const FILTER_SIZE: i32 = 16 + 19 * 8 + 7 * 8 + 28 * 8
+
+/** The row of the measurement; the covariance times it; the innovation and its variance. Shared by all filters. */
+const H: usize = memory.data(7 * 8, 8)
+const G: usize = memory.data(7 * 8, 8)
+let spread: f64 = 0
+
+export function filterMean(f: Filter, i: i32): f64 {
+  return load<f64>(changetype<usize>(f) + MEANS + ((<usize>i) << 3))
+}
+
+export function filterVariance(f: Filter, i: i32): f64 {
+  return load<f64>(cell(f, i, i))
+}
+
+function setMean(f: Filter, i: i32, value: f64): void {
+  store<f64>(changetype<usize>(f) + MEANS + ((<usize>i) << 3), value)
+}
+
+/** Address of an element of the upper triangle, i <= j. */
+function cell(f: Filter, i: i32, j: i32): usize {
+  return changetype<usize>(f) + VARIANCES + ((<usize>(i * STATES - ((i * (i - 1)) >> 1) + j - i)) << 3)
+}
+
+function setVariance(f: Filter, i: i32, value: f64): void {
+  store<f64>(cell(f, i, i), value)
+}
+
+/** Element of the shared vectors. */
+export function filterRow(i: i32): f64 {
+  return load<f64>(H + ((<usize>i) << 3))
+}
+export function filterColumn(i: i32): f64 {
+  return load<f64>(G + ((<usize>i) << 3))
+}
+/** Variance of the block's rate by the model, as of the last `filterPredict`. */
+export function filterSpread(): f64 {
+  return spread
+}
+
+/** Prepares a filter for the first block of the history. Some 8,000 instructions. */
+export function filterBegin(f: Filter, theta: Theta, prior: Prior): void {
+  memory.fill(changetype<usize>(f), 0, <usize>FILTER_SIZE)
+  const first = historyFirst()
+  f.block = first
+  f.start = first
+  f.product = 1
+  f.fade = exponential(-(<f64>BLOCK) / (theta.period * theta.memory))
+  const cycle = theta.cycle * theta.cycle
+  f.gain = (1 - f.fade * f.fade) * cycle
+  f.cycleTurnCosine = cosineOfTurns(<f64>BLOCK / theta.period)
+  f.cycleTurnSine = sineOfTurns()
+  f.cycleCosine = 1
+  let ofDay = first % BLOCKS_A_DAY
+  if (ofDay < 0) ofDay += BLOCKS_A_DAY
+  f.dayCosine = cosineOfTurns(<f64>ofDay / <f64>BLOCKS_A_DAY)
+  f.daySine = sineOfTurns()
+  f.dayTurnCosine = cosineOfTurns(1.0 / <f64>BLOCKS_A_DAY)
+  f.dayTurnSine = sineOfTurns()
+  f.warm = exponential(-historyAge() / theta.warmUp)
+  f.warmFade = exponential(-(<f64>BLOCK) / theta.warmUp)
+  f.white = theta.white * theta.white
+  const temperature = historyFirstTemperature()
+  f.size = COEFFICIENT
+  if (temperature !== NO_TEMPERATURE) {
+    f.size = WARM
+    f.origin = degrees(temperature)
+    f.degrees = f.origin
+    const known = prior.coefficientVariance > 0
+    setMean(f, COEFFICIENT, prior.coefficient)
+    setVariance(f, COEFFICIENT, known ? prior.coefficientVariance : COEFFICIENT_PRIOR * COEFFICIENT_PRIOR)
+  }
+  if (f.warm * WARM_PRIOR > WARM_OVER) {
+    f.size = STATES
+    setVariance(f, WARM, WARM_PRIOR * WARM_PRIOR)
+  } else f.warm = 0
+  const daily = prior.dailyVariance > 0 ? prior.dailyVariance : theta.daily * theta.daily
+  setMean(f, DAY, prior.cosine)
+  setMean(f, DAY + 1, prior.sine)
+  setVariance(f, DAY, daily)
+  setVariance(f, DAY + 1, daily)
+  setVariance(f, CYCLE, cycle)
+  setVariance(f, CYCLE + 1, cycle)
+  setVariance(f, LEVEL, LEVEL_PRIOR * LEVEL_PRIOR)
+}
+
+function degrees(sixtyfourths: i32): f64 {
+  return <f64>sixtyfourths * 0.015625
+}
+
+/** One block passes: cycles turn, the heating's fades, the level may have walked. */
+function advance(f: Filter): void {
+  const cycleCosine = f.cycleCosine * f.cycleTurnCosine - f.cycleSine * f.cycleTurnSine
+  f.cycleSine = f.cycleCosine * f.cycleTurnSine + f.cycleSine * f.cycleTurnCosine
+  f.cycleCosine = cycleCosine
+  const dayCosine = f.dayCosine * f.dayTurnCosine - f.daySine * f.dayTurnSine
+  f.daySine = f.dayCosine * f.dayTurnSine + f.daySine * f.dayTurnCosine
+  f.dayCosine = dayCosine
+  f.warm *= f.warmFade
+  const fade = f.fade
+  for (let i = CYCLE; i < CYCLE + 2; i++) {
+    setMean(f, i, filterMean(f, i) * fade)
+    for (let j = 0; j < f.size; j++) {
+      const at = j < i ? cell(f, j, i) : cell(f, i, j)
+      store<f64>(at, load<f64>(at) * (j === i ? fade * fade : fade))
+    }
+    setVariance(f, i, filterVariance(f, i) + f.gain)
+  }
+  setVariance(f, LEVEL, filterVariance(f, LEVEL) + 1)
+}
+
+/** First slice of a block: H, G and the spread of the rate at `f.block`. Temperatures after the history's end are the last ones. */
+export function filterPredict(f: Filter, end: i32): void {
+  if (f.begun !== 0) advance(f)
+  else f.begun = 1
+  if (f.size > COEFFICIENT && f.block < end) {
+    const temperature = historyTemperature(f.block)
+    if (temperature !== NO_TEMPERATURE) f.degrees = degrees(temperature)
+  }
+  store<f64>(H, 1)
+  store<f64>(H, f.dayCosine, 8)
+  store<f64>(H, f.daySine, 16)
+  store<f64>(H, f.cycleCosine, 24)
+  store<f64>(H, f.cycleSine, 32)
+  store<f64>(H, f.degrees - f.origin, 40)
+  store<f64>(H, f.warm, 48)
+  multiply(f)
+  let sum = f.white
+  for (let i = 0; i < f.size; i++) sum += filterRow(i) * filterColumn(i)
+  spread = sum
+}
+
+/** G = P H. */
+function multiply(f: Filter): void {
+  memory.fill(G, 0, 7 * 8)
+  const size = f.size
+  for (let i = 0; i < size; i++) {
+    const row = filterRow(i)
+    let at = cell(f, i, i)
+    let sum = filterColumn(i) + load<f64>(at) * row
+    for (let j = i + 1; j < size; j++) {
+      at += 8
+      const p = load<f64>(at)
+      sum += p * filterRow(j)
+      store<f64>(G + ((<usize>j) << 3), filterColumn(j) + p * row)
+    }
+    store<f64>(G + ((<usize>i) << 3), sum)
+  }
+}
+
+/** The rate that the means make, without the temperature's share. */
+export function filterRate(f: Filter): f64 {
+  let sum: f64 = 0
+  for (let i = 0; i < f.size; i++) if (i !== COEFFICIENT) sum += filterRow(i) * filterMean(f, i)
+  return sum
+}
+
+/** What `degrees` make of the rate. */
+export function filterTemperatureRate(f: Filter, sixtyfourths: i32): f64 {
+  if (f.size <= COEFFICIENT || sixtyfourths === NO_TEMPERATURE) return 0
+  return (degrees(sixtyfourths) - f.origin) * filterMean(f, COEFFICIENT)
+}
+
+/** Second slice of a block: takes its rate, if there is one, and goes on to the next. */
+export function filterCorrect(f: Filter): void {
+  const rate = historyRate(f.block)
+  f.block++
+  if (rate === NO_RATE) return
+  const size = f.size
+  let innovation = <f64>rate
+  for (let i = 0; i < size; i++) innovation -= filterRow(i) * filterMean(f, i)
+  const inverse = 1 / spread
+  if (f.begun === 1) {
+    // The first rate of all: the level starts there, and that is no news.
+    f.begun = 2
+    setMean(f, LEVEL, innovation)
+    innovation = 0
+  } else count(f, innovation * innovation * inverse)
+  for (let i = 0; i < size; i++) {
+    const k = filterColumn(i) * inverse
+    setMean(f, i, filterMean(f, i) + k * innovation)
+    let at = cell(f, i, i)
+    for (let j = i; j < size; j++) {
+      store<f64>(at, load<f64>(at) - k * filterColumn(j))
+      at += 8
+    }
+  }
+}
+
+function count(f: Filter, square: f64): void {
+  f.squares += square
+  f.count += 1
+  f.product *= spread
+  if (f.product > 1e200 || f.product < 1e-200) {
+    f.logarithms += logarithm(f.product)
+    f.product = 1
+  }
+}
+
+/** Variance of the level's step in a block, (ns/s)^2. */
+export function filterUnit(f: Filter): f64 {
+  return (f.squares + UNIT_WEIGHT * UNIT_GUESS) / (f.count + UNIT_WEIGHT)
+}
+
+/** Minus twice the logarithm of the likelihood, up to a constant. Less is better. */
+export function filterScore(f: Filter): f64 {
+  return (f.count + UNIT_WEIGHT) * logarithm(filterUnit(f)) + f.logarithms + logarithm(f.product)
+}

@@ -1,0 +1,88 @@
+// What the crystal did: its mean rate over each block of 128 s, and the temperature meanwhile. About a day of it.
+//
+// Blocks are numbered by the continuous second: block k begins at second 128 k. 675 blocks make a day. A rate is that of the
+// line against nominal, ns/s, positive when the line runs fast (the crystal is slow). Temperatures are 1/64 degree C.
+
+/** Seconds of a block. */
+export const BLOCK: i32 = 128
+
+/** Blocks that are kept: 25 hours. */
+const CAPACITY: i32 = 704
+/** When it is full this many of the oldest go at once, so that most of the time the beginning stands still. */
+const DROP: i32 = 32
+
+/** No temperature is known; no rate is known. */
+export const NO_TEMPERATURE: i32 = -32768
+export const NO_RATE: f32 = f32.MAX_VALUE
+
+const RATES: usize = memory.data(704 * 4, 8)
+const TEMPERATURES: usize = memory.data(704 * 2, 8)
+
+let first: i32 = 0
+let count: i32 = 0
+let bornAt: f64 = 0
+
+export function historyClear(): void {
+  count = 0
+}
+
+/** The number of the first block; of the one after the last. */
+export function historyFirst(): i32 {
+  return first
+}
+export function historyEnd(): i32 {
+  return first + count
+}
+
+/** Seconds since power-on at the middle of the first block. */
+export function historyAge(): f64 {
+  return bornAt
+}
+
+/** A block's rate, `NO_RATE` when no pulses told it. */
+export function historyRate(block: i32): f32 {
+  return load<f32>(RATES + ((<usize>(block - first)) << 2))
+}
+
+export function historyTemperature(block: i32): i32 {
+  return <i32>load<i16>(TEMPERATURES + ((<usize>(block - first)) << 1))
+}
+
+/** The first temperature that is known. */
+export function historyFirstTemperature(): i32 {
+  for (let i: i32 = 0; i < count; i++) {
+    const value = historyTemperature(first + i)
+    if (value !== NO_TEMPERATURE) return value
+  }
+  return NO_TEMPERATURE
+}
+
+/**
+ * Adds block `block` of seconds-since-power-on `age`; blocks in between are unknown. False: the gap is as long as the memory, or
+ * time went back, and the history begins anew with this block.
+ */
+export function historyAdd(block: i32, rate: f32, temperature: i32, age: f64): bool {
+  const gap = block - historyEnd()
+  const follows = count > 0 && gap >= 0 && gap < CAPACITY / 2
+  if (!follows) {
+    first = block
+    count = 0
+    bornAt = age
+  }
+  while (historyEnd() < block) append(NO_RATE, NO_TEMPERATURE)
+  append(rate, temperature)
+  return follows
+}
+
+function append(rate: f32, temperature: i32): void {
+  if (count === CAPACITY) {
+    memory.copy(RATES, RATES + ((<usize>DROP) << 2), (<usize>(CAPACITY - DROP)) << 2)
+    memory.copy(TEMPERATURES, TEMPERATURES + ((<usize>DROP) << 1), (<usize>(CAPACITY - DROP)) << 1)
+    first += DROP
+    count -= DROP
+    bornAt += <f64>(DROP * BLOCK)
+  }
+  store<f32>(RATES + ((<usize>count) << 2), rate)
+  store<i16>(TEMPERATURES + ((<usize>count) << 1), <i16>temperature)
+  count++
+}

@@ -1,0 +1,214 @@
+// Which slow model explains the history best: a search over its parameters, one at a time, by likelihood.
+//
+// A candidate is run over the whole history, a half block in each slice; it then either takes the place of the best model or
+// is forgotten. Steps grow while they help and shrink when neither direction does. Every third candidate tries another
+// period for the heating's cycle, for there the likelihood has many hills. Weak priors keep what the data do not
+// tell from running away; they are in decades, not in what a certain crystal or room does.
+
+import {
+  FILTER_SIZE,
+  Filter,
+  filterBegin,
+  filterCorrect,
+  filterPredict,
+  filterScore,
+  PRIOR_SIZE,
+  Prior,
+  THETA_SIZE,
+  Theta,
+} from './oscillator_filter'
+import { historyEnd, historyFirst } from './oscillator_history'
+import { exponential, logarithm } from './oscillator_math'
+
+const PARAMETERS: i32 = 6
+const PERIOD: i32 = 2
+const WARM_UP: i32 = 5
+
+/** Blocks without which nothing is searched, 17 minutes; candidates without which nothing is believed. */
+const FEWEST: i32 = 8
+const TRIED: u32 = 8
+
+/** After so many candidates the best is run anew: the history may have lost its beginning. */
+const STALE: u32 = 60
+
+/** Of each parameter: least and greatest value, middle and width (ln) of its prior, first and least step (ln). */
+const LEAST: usize = memory.data<f64>([3, 0.3, 300, 0.3, 0.02, 60])
+const GREATEST: usize = memory.data<f64>([30_000, 3000, 20_000, 60, 50, 1800])
+const MIDDLE: usize = memory.data<f64>([100, 10, 1800, 6, 0.5, 400])
+const WIDTH: usize = memory.data<f64>([3, 2.5, 1, 1, 2, 0.5])
+const FIRST_STEP: usize = memory.data<f64>([1.5, 1.5, 0.5, 1, 1, 0.4])
+const LEAST_STEP: usize = memory.data<f64>([0.15, 0.15, 0.02, 0.15, 0.15, 0.05])
+
+/** Periods that are tried, s. */
+const PERIODS: usize = memory.data<f64>([400, 520, 680, 880, 1150, 1500, 1950, 2500, 3300, 4300, 6000, 9000])
+const PERIOD_COUNT: i32 = 12
+
+const FILTER_A: usize = memory.data(<i32>FILTER_SIZE, 8)
+const FILTER_B: usize = memory.data(<i32>FILTER_SIZE, 8)
+const BEST_THETA: usize = memory.data(<i32>THETA_SIZE, 8)
+const TRY_THETA: usize = memory.data(<i32>THETA_SIZE, 8)
+const STEPS: usize = memory.data(6 * 8, 8)
+const PRIOR: Prior = changetype<Prior>(memory.data(<i32>PRIOR_SIZE, 8))
+
+/** What the candidate is. */
+const enum Kind {
+  /** The best model's parameters, run anew. */
+  Again = 0,
+  Step = 1,
+  Period = 2,
+}
+
+let best: usize = 0
+let spare: usize = 0
+let have: bool = false
+let trying: bool = false
+let kind: Kind = Kind.Again
+/** The filter between its two slices; 0 when none is. */
+let halfway: usize = 0
+let parameter: i32 = 0
+let upwards: bool = true
+let turn: u32 = 0
+let period: i32 = 0
+let tried: u32 = 0
+let since: u32 = 0
+
+export function searchInit(): void {
+  best = FILTER_A
+  spare = FILTER_B
+  memory.fill(changetype<usize>(PRIOR), 0, <usize>PRIOR_SIZE)
+  memory.copy(BEST_THETA, MIDDLE, <usize>THETA_SIZE)
+  memory.copy(STEPS, FIRST_STEP, 6 * 8)
+  have = false
+  trying = false
+  halfway = 0
+  parameter = 0
+  upwards = true
+  turn = 0
+  period = 0
+  tried = 0
+  since = 0
+}
+
+/** The best model; meaningful when ready. */
+export function searchBest(): Filter {
+  return changetype<Filter>(best)
+}
+
+export function searchTheta(): Theta {
+  return changetype<Theta>(BEST_THETA)
+}
+
+export function searchPrior(): Prior {
+  return PRIOR
+}
+
+/** There is a model to be believed. */
+export function searchReady(): bool {
+  return have && tried >= TRIED
+}
+
+/** Models that were tried since the start. */
+export function searchTried(): u32 {
+  return tried
+}
+
+/** The best model has taken all blocks, and no slice is half done. */
+export function searchUpToDate(): bool {
+  return have && halfway === 0 && searchBest().block === historyEnd()
+}
+
+/** One slice. True when there is more to do at once. */
+export function searchStep(): bool {
+  const end = historyEnd()
+  if (end - historyFirst() < FEWEST) return false
+  if (halfway !== 0) {
+    filterCorrect(changetype<Filter>(halfway))
+    halfway = 0
+    return true
+  }
+  if (have && searchBest().block < end && searchBest().block >= historyFirst()) {
+    halfSlice(best, end)
+    return true
+  }
+  const filter = changetype<Filter>(spare)
+  if (!trying) {
+    propose()
+    filterBegin(filter, changetype<Theta>(TRY_THETA), PRIOR)
+    trying = true
+  } else if (filter.block < historyFirst()) trying = false
+  else if (filter.block < end) halfSlice(spare, end)
+  else judge()
+  return true
+}
+
+function halfSlice(filter: usize, end: i32): void {
+  filterPredict(changetype<Filter>(filter), end)
+  halfway = filter
+}
+
+function get(base: usize, i: i32): f64 {
+  return load<f64>(base + ((<usize>i) << 3))
+}
+
+/** Chooses the next candidate. */
+function propose(): void {
+  memory.copy(TRY_THETA, BEST_THETA, <usize>THETA_SIZE)
+  kind = Kind.Again
+  if (!have || since >= STALE || searchBest().start !== historyFirst()) return
+  turn++
+  if (turn % 3 === 0) {
+    kind = Kind.Period
+    period = (period + 5) % PERIOD_COUNT
+    store<f64>(TRY_THETA, get(PERIODS, period), 16)
+    if ((turn & 1) !== 0) store<f64>(TRY_THETA, get(MIDDLE, 3), 24)
+    return
+  }
+  kind = Kind.Step
+  const step = get(STEPS, parameter)
+  const value = get(BEST_THETA, parameter) * exponential(upwards ? step : -step)
+  const bounded = Math.min(Math.max(value, get(LEAST, parameter)), get(GREATEST, parameter))
+  store<f64>(TRY_THETA + ((<usize>parameter) << 3), bounded)
+}
+
+/** A candidate has seen all blocks. */
+function judge(): void {
+  trying = false
+  tried++
+  const better = kind === Kind.Again || score(spare, TRY_THETA) < score(best, BEST_THETA) - 1e-9
+  if (better) {
+    const old = best
+    best = spare
+    spare = old
+    have = true
+    memory.copy(BEST_THETA, TRY_THETA, <usize>THETA_SIZE)
+  }
+  since = kind === Kind.Again ? 0 : since + 1
+  if (kind === Kind.Step) nextStep(better)
+}
+
+/** Lengthens or shortens the steps, turns round, or goes on to the next parameter. */
+function nextStep(better: bool): void {
+  const at = STEPS + ((<usize>parameter) << 3)
+  if (better) {
+    store<f64>(at, Math.min(load<f64>(at) * 1.5, 2))
+    return
+  }
+  if (upwards) {
+    upwards = false
+    return
+  }
+  upwards = true
+  store<f64>(at, Math.max(load<f64>(at) * 0.6, get(LEAST_STEP, parameter)))
+  parameter = (parameter + 1) % PARAMETERS
+  // Once the warm-up is over nothing tells its time constant.
+  if (parameter === WARM_UP && searchBest().warm === 0) parameter = 0
+}
+
+function score(filter: usize, theta: usize): f64 {
+  let sum = filterScore(changetype<Filter>(filter))
+  for (let i: i32 = 0; i < PARAMETERS; i++) {
+    const away = logarithm(get(theta, i) / get(MIDDLE, i)) / get(WIDTH, i)
+    sum += away * away
+  }
+  return sum
+}
