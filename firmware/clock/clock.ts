@@ -6,8 +6,9 @@
 //   Holdover   no believable pulse for HOLDOVER_AFTER; the bound grows. Stratum 1 until it exceeds HOLDOVER_LIMIT
 //
 // What is served follows the model line of the discipline without jumps: each correction is slewed in over a quarter of a
-// second (more when it is large: at most 500 ppm). Only a step, which needs persistent contradiction and never happens
-// while the clock could be right, breaks the line. Readings at later ticks are never earlier, but for a step.
+// second. After a long holdover the correction can be large; then it takes half a second, at up to 5 %, so that the wrong
+// time is not served for longer than need be. Only what exceeds that (26 ms), and a step, which needs persistent
+// contradiction, break the line. Readings at later ticks are never earlier, but for those.
 //
 // No floating point in any function that a packet reaches.
 
@@ -25,6 +26,7 @@ import {
   disciplinePulse,
   disciplineRehearse,
   disciplineRenumber,
+  disciplineWork,
   Verdict,
 } from './discipline'
 import { leapContinuous, leapFold, leapHear, leapIndicator, leapInit, leapUtc } from './leap'
@@ -54,10 +56,11 @@ const HALF_SECOND: u64 = 500_000_000
 /** The RTC's time grows worse by the crystal's 50 ppm: ns per 2^24 ticks. */
 const RESTORED_GROWTH: u64 = 52_429
 
-/** Corrections are slewed in over 2^22 ticks (0.26 s), or longer by powers of two, at no more than 500 ppm. */
-const SLEW_SHORTEST: u32 = 22
-const SLEW_LONGEST: u32 = 28
+/** Corrections are slewed in over 2^22 ticks (0.26 s) at no more than 500 ppm, or over 2^23 at no more than 5 %. */
+const SLEW_USUAL: u32 = 22
 const SLEW_LIMIT: u64 = NOMINAL_RATE / 2000
+const SLEW_HASTE: u32 = 23
+const SLEW_HASTE_LIMIT: u64 = NOMINAL_RATE / 20
 
 /** RFC 5905: MAXDISP, 16 s, as an NTP short. */
 const MAX_DISPERSION: u32 = 16 << 16
@@ -66,14 +69,14 @@ const MAX_DISPERSION: u32 = 16 << 16
 const GPS: u32 = 0x4750_5300
 const INIT: u32 = 0x494e_4954
 
-const SLEW: Line = changetype<Line>(memory.data(32, 8))
+const SLEWING: Line = changetype<Line>(memory.data(32, 8))
 const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
 const THERE: Instant = changetype<Instant>(memory.data(16, 8))
 const REFERENCE: Instant = changetype<Instant>(memory.data(16, 8))
 
 let state: ClockState = ClockState.Unknown
-/** The served line is SLEW before this tick and the model from it on. */
+/** The served line is SLEWING before this tick and the model from it on. */
 let slewEnd: u64 = 0
 /** |served - model| when the slew began, ns. */
 let slewSize: u64 = 0
@@ -225,7 +228,8 @@ export function clockPoll(now: u64): u64 {
   }
   expired = state === ClockState.Holdover && disciplineBound(now) > HOLDOVER_LIMIT
   foldLeap(now)
-  return now + <u64>(TICK_HZ / 2)
+  // The estimator's work of this second goes on in slices.
+  return disciplineWork() ? now : now + <u64>(TICK_HZ / 2)
 }
 
 /** Takes the RTC's word: at `atTicks` UTC was `seconds` plus `fraction` (2^-64 s), within `errorNanos`. Only before a lock. */
@@ -259,7 +263,7 @@ function endRehearsal(pulse: Pulse): void {
 }
 
 function lineFor(atTicks: u64): Line {
-  return atTicks < slewEnd ? SLEW : disciplineModel()
+  return atTicks < slewEnd ? SLEWING : disciplineModel()
 }
 
 function knownError(atTicks: u64): f64 {
@@ -284,12 +288,9 @@ function follow(pulse: Pulse, now: u64): void {
   }
   slewEnd = 0
   const model = disciplineModel()
-  for (let k = SLEW_SHORTEST; k <= SLEW_LONGEST; k++) {
-    if (lineTowards(SLEW, FROM, now, model, k, SLEW_LIMIT)) {
-      slewEnd = now + ((<u64>1) << k)
-      break
-    }
-  }
+  if (lineTowards(SLEWING, FROM, now, model, SLEW_USUAL, SLEW_LIMIT)) slewEnd = now + ((<u64>1) << SLEW_USUAL)
+  else if (lineTowards(SLEWING, FROM, now, model, SLEW_HASTE, SLEW_HASTE_LIMIT))
+    slewEnd = now + ((<u64>1) << SLEW_HASTE)
   lineAt(model, now, HERE)
   slewSize = slewEnd === 0 ? 0 : <u64>Math.abs(stampDifference(FROM, HERE))
 }
@@ -299,5 +300,5 @@ function foldLeap(now: u64): void {
   const shift = leapFold(HERE.seconds)
   if (shift === 0) return
   disciplineRenumber(shift)
-  SLEW.seconds += shift
+  SLEWING.seconds += shift
 }

@@ -1,33 +1,65 @@
 // The discipline: which pulses to believe, and what they do to the model line.
 //
 //   in    labelled pulses (gnss/pulse.ts), the passing of seconds
-//   out   the model line (ticks -> continuous time), a verdict on each pulse, an error bound
+//   out   the model line (ticks -> continuous time), a verdict on each pulse, an error bound, an alarm (alarm.ts)
 //
 // Sign: a difference is truth minus line, in nanoseconds; positive means that the line is behind.
 //
-// Captures are late, never early: a handler that had to wait shows up as a pulse some microseconds behind. So the first
-// `LOOSE` pulses count with a wide spread, and later ones must pass a gate of `GATE` sigma. What fails the gate is
-// believed only when it persists and agrees with itself:
+// Captures are late, never early: a handler that had to wait shows up as a pulse some microseconds behind (a negative
+// difference). The first pulses are fitted together (acquire.ts); from the eighth on each must pass a gate, which is
+// tighter on the late side the more late captures there are (noise.ts). What fails the gate is believed only when it
+// persists and agrees with itself (docs/decisions/0013-estimator.md):
 //
-//   within what a crystal or a captured edge can do (JUMP, or our own error bound)   PERSIST pulses in a row: follow
-//   before the first lock, within the RTC's error bound                               CONFIRM pulses: step
-//   before the first lock, outside it                                                 CONFIRM_DOUBTFUL pulses: step
-//   after a lock: no crystal jumps like that, so it is the sky that is odd            CONFIRM_IMPOSSIBLE pulses: step
+//   could be a late capture                                                LATE_PERSIST pulses in a row: follow
+//   within JUMP, or within our own error bound                             PERSIST pulses in a row: follow
+//   before the first lock, within the RTC's error bound                    CONFIRM pulses: step
+//   before the first lock, outside it                                      CONFIRM_DOUBTFUL pulses: step
+//   after a lock: no crystal jumps like that, so it is the sky that is odd  CONFIRM_IMPOSSIBLE pulses: step; an alarm at once
 
 import { PULSE_SIZE, Pulse } from '../gnss/pulse'
 import {
+  acquireCount,
+  acquireCovariance,
+  acquireFit,
+  acquireForget,
+  acquireInliers,
+  acquireKeep,
+  acquirePhase,
+  acquirePhaseVariance,
+  acquirePush,
+  acquireRenumber,
+  acquireSlope,
+  acquireSlopeVariance,
+  acquireSquares,
+} from './acquire'
+import { alarmClear, alarmInit, alarmRaise, ClockAlarm } from './alarm'
+import {
+  estimatorAdvance,
   estimatorDoubt,
-  estimatorFrequency,
-  estimatorFrequencySigma,
-  estimatorPhase,
+  estimatorInit,
   estimatorPhaseSigma,
+  estimatorPhaseVariance,
+  estimatorRate,
+  estimatorRefuse,
   estimatorSpread,
   estimatorStart,
-  estimatorStep,
   estimatorUpdate,
+  estimatorWork,
 } from './estimator'
 import { leapContinuous } from './leap'
-import { Line, lineAt, lineRebase, lineShift, lineSpeed, NOMINAL_RATE, Stamp, stampDifference } from './line'
+import {
+  crystalNanosPerSecond,
+  Line,
+  lineAt,
+  lineRebase,
+  lineSetSpeed,
+  lineShift,
+  mulHigh,
+  NOMINAL_RATE,
+  Stamp,
+  stampDifference,
+} from './line'
+import { lateGate, noiseFitted, noiseVariance } from './noise'
 
 export const enum Verdict {
   /** The pulse has no earned label. */
@@ -38,64 +70,87 @@ export const enum Verdict {
   Stepped = 3,
 }
 
-/**
- * Mean delay from the edge at the pin to the captured tick, unless the board says otherwise: 1.2 us until the handler reads
- * the counter, less the 37.5 ns that rounding down to a tick of SYSTIMER costs. And what may remain of it on a given board.
- */
-const DEFAULT_DELAY: f64 = 1162.5
-const DEFAULT_RESIDUAL: f64 = 150
+const enum Stage {
+  /** No pulse has set the line. */
+  Nowhere = 0,
+  /** A few pulses have; they are fitted together. */
+  Acquiring = 1,
+  /** The estimator runs. */
+  Following = 2,
+}
 
-/** Standard deviation of one capture, and of one of the first ones, which may be late by microseconds. */
-const CAPTURE_SIGMA: f64 = 85
-const LOOSE_SIGMA: f64 = 2000
+/** A reading is true at some moment of its tick of 62.5 ns. */
+const HALF_TICK: f64 = 31.25
 
-/** As late as a capture gets. Until enough pulses agree, all of them may have been. */
+/** As late as a capture gets. */
 const LATEST_CAPTURE: f64 = 8000
 
-/** A phase known no better than this must be acquired anew: a late capture would pass the gate. */
+/** A phase known no better than this must be found anew: a late capture would pass the gate. */
 const RUSTY: f64 = 400
 
-const LOOSE: u32 = 4
-/** Pulses accepted in a row that make the line trustworthy. */
+/** Pulses, accepted in a row, that make the line trustworthy; so many of the first ones must agree. */
 const CONFIDENT: u32 = 8
+const AGREED: u32 = 5
+/** Sigmas: on the early side, where nothing happens. The late side is noise.ts's. */
 const GATE: f64 = 5
 
-const JUMP: f64 = 1e6
+/** What a cable or a shaken board could do, ns. */
+const JUMP: f64 = 20_000
 const PERSIST: u32 = 5
+const LATE_PERSIST: u32 = 15
 const CONFIRM: u32 = 2
 const CONFIRM_DOUBTFUL: u32 = 60
 const CONFIRM_IMPOSSIBLE: u32 = 900
-
-/** Frequency that a fresh crystal may have, ns/s, one sigma; and what a shaken one may have gained. */
-const FRESH_FREQUENCY: f64 = 20_000
-const SHAKEN_FREQUENCY: f64 = 500
+/** Pulses in a row that raise the alarm. */
+const ALARMING: u32 = 2
+/** Contradictions up to this are slewed in once they are believed, ns. */
+const SLEWED: f64 = 2e7
 
 /** Two contradicting pulses agree when they differ by at most this, plus 200 ppm of the time between them. */
 const AGREEMENT: f64 = 8_000
 const AGREEMENT_RATE: f64 = 200_000
+/** How fast the line may run away from the truth when a few pulses, one of them late, have set its rate: ns/s. */
+const ROUGH_RATE: f64 = 20_000
 
-/** No crystal is off by more than 200 ppm. */
-const RATE_LIMIT: u64 = NOMINAL_RATE / 5000
+/** No crystal is off by more than 250 ppm. */
+const RATE_LIMIT: f64 = 250_000
 
-/** Sigmas in an error bound. */
+/** What the drift of a crystal that warms up does to a fit of eight pulses: ns^2, (ns/s)^2. */
+const BENT_PHASE: f64 = 37 * 37
+const BENT_RATE: f64 = 28 * 28
+
+/** Receivers state some tens of nanoseconds. What they state beyond this counts as noise of the pulse, ns^2. */
+const STATED_USUAL: f64 = 100 * 100
+
+/** Sigmas in an error bound; it grows along the secant over the next SECANT seconds. */
 const BOUND_SIGMAS: f64 = 4
+const SECANT: f64 = 4
+
+/** No bound is worse than 30 years, ns. */
+const WORST: f64 = 1e18
 
 const MODEL: Line = changetype<Line>(memory.data(32, 8))
 const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
 const REHEARSAL: Pulse = changetype<Pulse>(memory.data(<i32>PULSE_SIZE, 8))
 const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
 
-/** The board's calibration, ns. */
-let captureDelay: f64 = DEFAULT_DELAY
-let captureResidual: f64 = DEFAULT_RESIDUAL
-/** The line has been put where a pulse said. */
-let anchored: bool = false
+/**
+ * Mean delay from the edge at the pin to the captured tick, ns, unless the board says otherwise: 1.2 us until the handler
+ * reads the counter, less the 37.5 ns that rounding down to a tick of SYSTIMER costs. And what may remain of it.
+ */
+let captureDelay: f64 = 1162.5
+let captureResidual: f64 = 100
+let stage: Stage = Stage.Nowhere
+/** The estimator has run since the last start: what contradicts it now contradicts experience. */
+let proven: bool = false
 /** Pulses accepted in a row since the last start or doubt. */
 let accepted: u32 = 0
 /** Contradicting pulses in a row that agree with each other; the last of them. */
 let contradictions: u32 = 0
 let contradiction: f64 = 0
 let contradictionSecond: i64 = 0
+/** The pulses may be right against the line by this much, ns. */
+let doubt: f64 = 0
 /** The continuous second up to which the estimator has been stepped, and its tick. */
 let second: i64 = 0
 let secondTicks: u64 = 0
@@ -109,17 +164,16 @@ export function disciplineInit(ticks: u64): void {
   MODEL.ticks = ticks
   MODEL.seconds = 0
   MODEL.fraction = 0
-  MODEL.rate = NOMINAL_RATE
-  anchored = false
-  accepted = 0
-  contradictions = 0
+  stage = Stage.Nowhere
   second = 0
   secondTicks = ticks
   receiverError = 0
   lastDifference = 0
   bound = 0
   boundGrowth = 0
-  estimatorStart(LOOSE_SIGMA, FRESH_FREQUENCY)
+  alarmInit()
+  estimatorInit()
+  disciplineForget()
 }
 
 /**
@@ -131,7 +185,7 @@ export function disciplineCalibrate(delayNanos: f64, residualNanos: f64): void {
   captureResidual = residualNanos
 }
 
-/** The model line. Whoever moves it (restore, leap fold) tells the discipline by `disciplineMoved`. */
+/** The model line. Before the first pulse whoever knows better (restore) may move it. */
 export function disciplineModel(): Line {
   return MODEL
 }
@@ -141,6 +195,7 @@ export function disciplineRenumber(seconds: i64): void {
   MODEL.seconds += seconds
   second += seconds
   contradictions = 0
+  acquireRenumber(seconds)
 }
 
 /** Enough pulses in a row were accepted: the line and its bound may be served. */
@@ -157,7 +212,7 @@ export function disciplineDifference(): f64 {
 export function disciplineBound(ticks: u64): u64 {
   const elapsed = <i64>(ticks - secondTicks)
   if (elapsed <= 0) return bound
-  return bound + ((boundGrowth * <u64>elapsed) >> 24)
+  return bound + mulShift24(boundGrowth, <u64>elapsed)
 }
 
 /** Judges a pulse. `known`: the bound of the line's error when no pulse has set it yet (ns), e.g. the RTC's. */
@@ -169,11 +224,17 @@ export function disciplinePulse(pulse: Pulse, known: f64): Verdict {
   lineAt(MODEL, pulse.ticks, HERE)
   const difference = stampDifference(LABEL, HERE) + captureDelay + <f64>pulse.sawtoothPicos * 0.001
   lastDifference = difference
-  if (anchored && Math.abs(difference) < 5e8) {
-    stepTo(LABEL.seconds, pulse.ticks)
-    if (accepted >= CONFIDENT && estimatorPhaseSigma() > RUSTY) accepted = 0
-    const sigma = spreadOf(pulse)
-    if (Math.abs(difference) <= GATE * estimatorSpread(sigma)) return accept(difference, sigma, pulse.ticks)
+  acquirePush(pulse.ticks, LABEL.seconds, pulse.sawtoothPicos)
+  if (stage !== Stage.Nowhere && Math.abs(difference) < 5e8) {
+    const passed = <f64>(LABEL.seconds - second)
+    if (stage === Stage.Acquiring) {
+      if (fitsRoughly(difference, passed)) return acquire(pulse.ticks)
+    } else {
+      stepTo(LABEL.seconds, pulse.ticks)
+      const extra = receiverError * receiverError > STATED_USUAL ? receiverError * receiverError : 0
+      if (believable(difference, extra)) return follow(difference, extra, pulse.ticks)
+      if (Math.abs(difference) <= LATEST_CAPTURE) estimatorRefuse(difference, extra)
+    }
   }
   return contradicted(pulse.ticks, difference, known)
 }
@@ -188,7 +249,7 @@ export function disciplineRehearse(ticks: u64): void {
   REHEARSAL.ticks = ticks
   REHEARSAL.second = HERE.seconds + (HERE.fraction >= (<u64>1) << 63 ? 1 : 0)
   REHEARSAL.valid = 1
-  const learning = anchored
+  const learning = stage !== Stage.Nowhere
   const verdict = disciplinePulse(REHEARSAL, f64.MAX_VALUE)
   // One capture may have been late; two in a row were not.
   if (learning && verdict === Verdict.Rejected && contradictions > 1) disciplineForget()
@@ -196,66 +257,110 @@ export function disciplineRehearse(ticks: u64): void {
 
 /** Numbers the seconds of a rehearsed line: the pulse at `ticks` began `label`. False when nothing was rehearsed. */
 export function disciplineNumber(label: i64, ticks: u64): bool {
-  if (!anchored) return false
+  if (stage === Stage.Nowhere) return false
   lineAt(MODEL, ticks, HERE)
   const here = HERE.seconds + (HERE.fraction >= (<u64>1) << 63 ? 1 : 0)
   if (here !== label) disciplineRenumber(label - here)
   return true
 }
 
-/** Forgets all pulses; the line stays where it is. */
+/** Forgets all pulses, but not what was learnt about their noise; the line stays where it is. */
 export function disciplineForget(): void {
-  anchored = false
+  stage = Stage.Nowhere
+  proven = false
   accepted = 0
   contradictions = 0
+  doubt = 0
   MODEL.rate = NOMINAL_RATE
-  estimatorStart(LOOSE_SIGMA, FRESH_FREQUENCY)
+  acquireForget()
 }
 
-/** Lets time pass without pulses: call at least once a second; one second at a time is worked off. */
+/** Lets time pass without pulses: call at least once a second. */
 export function disciplineAge(ticks: u64): void {
-  if (!anchored) return
+  if (stage !== Stage.Following) return
   lineAt(MODEL, ticks, HERE)
   if (HERE.seconds < second + 2) return
-  stepOne(ticks)
+  stepTo(HERE.seconds - 1, ticks)
   publish(ticks)
 }
 
-function spreadOf(pulse: Pulse): f64 {
-  if (accepted < LOOSE) return LOOSE_SIGMA
-  const stated = <f64>pulse.errorNanos
-  return stated > CAPTURE_SIGMA ? stated : CAPTURE_SIGMA
+/** A slice of the learning that the last pulse left to do. True when there is more. */
+export function disciplineWork(): bool {
+  return estimatorWork()
 }
 
-/** Steps the estimator up to a second; a gap is worked off by `disciplineAge`, so little is left to do here. */
 function stepTo(target: i64, ticks: u64): void {
-  for (let i = 0; i < 4 && second < target; i++) stepOne(ticks)
+  if (target <= second) return
+  lineRebase(MODEL, ticks)
+  estimatorAdvance(<f64>(target - second))
+  steer(estimatorRate())
   second = target
   secondTicks = ticks
 }
 
-function stepOne(ticks: u64): void {
-  lineRebase(MODEL, ticks)
-  steer(estimatorStep())
-  second++
-  secondTicks = ticks
+/** The first pulses need to lie on the line only as nearly as its rate is known. */
+function fitsRoughly(difference: f64, passed: f64): bool {
+  const rate = acquireCount() > 3 ? ROUGH_RATE : AGREEMENT_RATE
+  return Math.abs(difference) <= 2 * AGREEMENT + rate * Math.max(passed, 1)
 }
 
-function accept(difference: f64, sigma: f64, ticks: u64): Verdict {
+/** Puts the line through the first pulses; starts the estimator once there are enough of them. */
+function acquire(ticks: u64): Verdict {
   lineRebase(MODEL, ticks)
-  estimatorUpdate(difference, sigma)
-  lineShift(MODEL, estimatorPhase())
-  steer(estimatorFrequency())
+  second = LABEL.seconds
+  secondTicks = ticks
   contradictions = 0
-  accepted++
+  doubt = 0
+  accepted = min(acquireCount(), CONFIDENT - 1)
+  if (acquireFit(MODEL, captureDelay)) {
+    lineShift(MODEL, acquirePhase())
+    steer(acquireSlope() - crystalNanosPerSecond(MODEL.rate))
+    if (acquireCount() >= CONFIDENT && acquireInliers() >= AGREED) start()
+  }
   publish(ticks)
   return Verdict.Accepted
 }
 
-function steer(nanosPerSecond: f64): void {
-  lineSpeed(MODEL, nanosPerSecond)
-  if (MODEL.rate > NOMINAL_RATE + RATE_LIMIT) MODEL.rate = NOMINAL_RATE + RATE_LIMIT
-  if (MODEL.rate < NOMINAL_RATE - RATE_LIMIT) MODEL.rate = NOMINAL_RATE - RATE_LIMIT
+function start(): void {
+  noiseFitted(acquireSquares(), <f64>acquireInliers() - 2)
+  const r = noiseVariance()
+  estimatorStart(
+    -crystalNanosPerSecond(MODEL.rate),
+    r * acquirePhaseVariance() + BENT_PHASE,
+    r * acquireCovariance(),
+    r * acquireSlopeVariance() + BENT_RATE,
+  )
+  stage = Stage.Following
+  proven = true
+  accepted = CONFIDENT
+}
+
+/** The gate. After an outage a late capture may have been taken for the truth: then the first early one tells. */
+function believable(difference: f64, extra: f64): bool {
+  if (accepted >= CONFIDENT && estimatorPhaseSigma() > RUSTY) accepted = 0
+  const spread = estimatorSpread(extra)
+  if (difference < 0) return -difference <= lateGate() * spread
+  if (difference <= GATE * spread) return true
+  if (accepted === 0 || accepted >= CONFIDENT || difference > LATEST_CAPTURE) return false
+  estimatorDoubt(difference, 0)
+  return true
+}
+
+function follow(difference: f64, extra: f64, ticks: u64): Verdict {
+  lineRebase(MODEL, ticks)
+  lineShift(MODEL, estimatorUpdate(difference, extra))
+  steer(estimatorRate())
+  contradictions = 0
+  doubt = 0
+  accepted++
+  if (accepted >= CONFIDENT) alarmClear()
+  publish(ticks)
+  return Verdict.Accepted
+}
+
+/** Sets the line's rate against nominal, ns/s. */
+function steer(rate: f64): void {
+  lineSetSpeed(MODEL, Math.min(Math.max(rate, -RATE_LIMIT), RATE_LIMIT))
 }
 
 function contradicted(ticks: u64, difference: f64, known: f64): Verdict {
@@ -264,46 +369,69 @@ function contradicted(ticks: u64, difference: f64, known: f64): Verdict {
   contradictions = agrees && contradictions > 0 ? contradictions + 1 : 1
   contradiction = difference
   contradictionSecond = LABEL.seconds
-  if (anchored) publish(ticks)
   const size = Math.abs(difference)
-  const possible = anchored && (size <= JUMP || size <= <f64>disciplineBound(ticks))
-  if (contradictions < needed(size, possible, known)) return Verdict.Rejected
-  contradictions = 0
-  accepted = 0
-  if (possible && size <= JUMP) {
-    estimatorDoubt(size, SHAKEN_FREQUENCY)
-    return accept(difference, LOOSE_SIGMA, ticks)
+  const late = difference < 0 && size <= LATEST_CAPTURE
+  const possible = stage !== Stage.Nowhere && (size <= JUMP || size <= <f64>disciplineBound(ticks))
+  if (contradictions < needed(size, late, possible, known)) {
+    if (contradictions >= ALARMING) disbelieve(difference, late, possible)
+    if (stage === Stage.Following) publish(ticks)
+    return Verdict.Rejected
+  }
+  const agreed = contradictions
+  if (proven) alarmRaise(possible ? ClockAlarm.Shift : ClockAlarm.Step, difference)
+  acquireKeep(agreed)
+  if (possible && size <= SLEWED) {
+    stage = Stage.Acquiring
+    return acquire(ticks)
   }
   return stepLine(ticks)
 }
 
-function needed(size: f64, possible: bool, known: f64): u32 {
-  if (anchored) return possible ? PERSIST : CONFIRM_IMPOSSIBLE
+function needed(size: f64, late: bool, possible: bool, known: f64): u32 {
+  if (proven) return possible ? (late ? LATE_PERSIST : PERSIST) : CONFIRM_IMPOSSIBLE
   return size <= known ? CONFIRM : CONFIRM_DOUBTFUL
 }
 
-/** Puts the line where the last label says; the frequency is kept when it was learnt from pulses before. */
+/** Pulses in a row say otherwise. What could be true widens the bound; what could not raises the alarm. */
+function disbelieve(difference: f64, late: bool, possible: bool): void {
+  if (!proven) return
+  if (!possible) alarmRaise(Math.abs(difference) < 5e8 ? ClockAlarm.Jump : ClockAlarm.Label, difference)
+  else if (!late) doubt = Math.abs(difference)
+}
+
+/** Puts the line where the last label says, and through the pulses that agree with it. */
 function stepLine(ticks: u64): Verdict {
-  if (anchored) estimatorDoubt(LOOSE_SIGMA, SHAKEN_FREQUENCY)
-  else estimatorStart(LOOSE_SIGMA, FRESH_FREQUENCY)
   MODEL.ticks = ticks
   MODEL.seconds = LABEL.seconds
   MODEL.fraction = 0
   lineShift(MODEL, captureDelay)
-  anchored = true
-  accepted = 1
-  second = LABEL.seconds
-  secondTicks = ticks
-  publish(ticks)
+  stage = Stage.Acquiring
+  acquire(ticks)
   return Verdict.Stepped
 }
 
 /** Brings the bound up to date, so that the packet path need not compute. */
 function publish(ticks: u64): void {
-  const phase =
-    BOUND_SIGMAS * estimatorPhaseSigma() + receiverError + captureResidual + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
-  const frequency = BOUND_SIGMAS * estimatorFrequencySigma() + 1
-  bound = <u64>phase
-  boundGrowth = <u64>(frequency * 1.048576 + 1)
+  let phase = receiverError + captureResidual + HALF_TICK
+  let growth: f64 = 1
+  if (stage === Stage.Following) {
+    const now = BOUND_SIGMAS * estimatorPhaseSigma()
+    const later = BOUND_SIGMAS * sqrt<f64>(estimatorPhaseVariance(SECANT))
+    phase += now + doubt + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
+    growth += (later - now) * (1 / SECANT)
+  } else {
+    phase += LATEST_CAPTURE
+    growth += ROUGH_RATE
+  }
+  // Comparisons with a NaN are false.
+  bound = phase < WORST ? <u64>phase : <u64>WORST
+  boundGrowth = growth < WORST ? <u64>(growth * 1.048576 + 1) : <u64>WORST
   secondTicks = ticks
+}
+
+/** a * b / 2^24 without overflow; saturates at 2^62. */
+function mulShift24(a: u64, b: u64): u64 {
+  const high = mulHigh(a, b)
+  if (high >= (<u64>1) << 22) return (<u64>1) << 62
+  return (high << 40) | ((a * b) >> 24)
 }

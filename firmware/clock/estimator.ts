@@ -1,115 +1,357 @@
-// The estimator: what the pulses say about the crystal. A Kalman filter of three states, in error form.
+// The estimator: what the pulses say about the crystal. Kalman filters of three states, in error form.
 //
 //   phase      nanoseconds by which the line is behind the truth
-//   frequency  nanoseconds a second by which the line falls behind
-//   drift      nanoseconds a second, a second: the frequency's own slope (temperature), which fades with DRIFT_FADE
+//   frequency  nanoseconds a second by which the truth gains on a line of nominal rate; minus the crystal's error
+//   drift      nanoseconds a second, a second: the frequency's slope (temperature), which fades within FADE seconds
 //
-// Corrections to phase and frequency are handed out and built into the line by the caller, so their estimates are zero
-// between updates; what stays here is the drift and the covariance. `estimatorStep` lets one second pass,
-// `estimatorUpdate` takes one measurement. Once a second each: floating point is allowed here, and only here.
+// Filter 0, the main one, moves the line: its phase is zero after each update, because it is handed out and built into the
+// line. Filters 1 to 4 are its rivals. They see the same pulses with other ideas of how restless the crystal is: twice or
+// half the noise of phase and frequency, twice or half the noise of the drift. Each keeps the score of how well it has
+// foretold the pulses (log likelihood, less the main filter's). The one that is ahead by VICTORY takes the main one's
+// place, and new rivals start around it. So the process noise is learnt, not typed in; what is written below is where
+// the search begins. The noise of the measurement is learnt in noise.ts.
 //
-// This file is the seam for a better estimator: nobody else knows how many states there are.
+// Numbers: an update is the Joseph form multiplied out for a single measured state, so p00, p01 and p02 are only ever
+// scaled by a factor in (0, 1); variances have floors and ceilings, and a filter that is not sane starts anew.
+//
+// Work, in f64 operations (some 60 to 120 instructions each without a floating point unit): advance 45, update 30, one
+// rival 110. The rivals are worked off one a call by `estimatorWork`, outside the pulse's own call.
 
-/** White FM of the crystal, nanoseconds at 1 s. */
-const WHITE_FM: f64 = 0.3
+import { lateShare, noiseInit, noiseLearn, noiseVariance } from './noise'
 
-/** Random-walk FM, nanoseconds a second, each second. */
-const RANDOM_WALK_FM: f64 = 0.15
+/** Where the search for the process noise begins: variances that one second adds. */
+const PHASE_NOISE: f64 = 0.3 * 0.3
+const FREQUENCY_NOISE: f64 = 0.1 * 0.1
+const DRIFT_NOISE: f64 = 7e-5
 
-/** What temperature does to the frequency: standard deviation of the drift, and its memory of 300 s. */
-const DRIFT_SIGMA: f64 = 0.2
-const DRIFT_FADE: f64 = 1 - 1.0 / 300
+/** Variance of rival to variance of main, and the limits of the search in either direction. */
+const STEP: f64 = 4
+const LEAST: f64 = 1.0 / 4096
+const MOST: f64 = 65_536
+
+/** A rival wins when the pulses are e^VICTORY times likelier with it; what it had won long ago counts less. */
+const VICTORY: f64 = 5
+const MEMORY: f64 = 1 - 1.0 / 7200
+
+/** The drift fades with this time constant: e^(-1/600) each second. */
+const FADE_TIME: f64 = 600
+const FADE_ONE: f64 = 1 - 1.0 / FADE_TIME
 
 /** A cold crystal beside a processor that has just begun to warm it: 2 ppm within minutes. */
 const WARM_UP_DRIFT: f64 = 7
 
-// Covariance, symmetric: 0 phase, 1 frequency, 2 drift.
-let p00: f64 = 0
-let p01: f64 = 0
-let p02: f64 = 0
-let p11: f64 = 0
-let p12: f64 = 0
-let p22: f64 = 0
-let drift: f64 = 0
+/** Ceilings of the variances: a second, 300 ppm, 1 ppm/s; floors of frequency and drift. */
+const PHASE_MOST: f64 = 1e18
+const FREQUENCY_MOST: f64 = 9e10
+const DRIFT_MOST: f64 = 1e6
+const FREQUENCY_LEAST: f64 = 1e-8
+const DRIFT_LEAST: f64 = 1e-10
 
-let phaseGain: f64 = 0
-let frequencyGain: f64 = 0
+/** Pulses may be missing for this many seconds before the rivals are started anew from the main filter. */
+const OWED_MOST: f64 = 4
 
-/** Forgets all; standard deviations of what is assumed, in ns and ns/s. */
-export function estimatorStart(phase: f64, frequency: f64): void {
-  p00 = phase * phase
-  p01 = 0
-  p02 = 0
-  p11 = frequency * frequency
-  p12 = 0
-  p22 = WARM_UP_DRIFT * WARM_UP_DRIFT
-  drift = 0
+/** 96 bytes, 8-aligned. */
+@unmanaged
+class Filter {
+  phase: f64
+  frequency: f64
+  drift: f64
+  // Covariance, symmetric: 0 phase, 1 frequency, 2 drift.
+  p00: f64
+  p01: f64
+  p02: f64
+  p11: f64
+  p12: f64
+  p22: f64
+  /** Process noise over what the search began with: of phase and frequency, of the drift. Variances. */
+  restless: f64
+  wander: f64
+  /** Log likelihood of the pulses, less the main filter's. */
+  merit: f64
 }
 
-/** Keeps what is known of the frequency but doubts it, and takes the phase as known to `phase` only. */
+const FILTER_SIZE: usize = 96
+const FILTERS: u32 = 5
+const BANK: usize = memory.data(480, 8)
+const MAIN: Filter = changetype<Filter>(BANK)
+
+/** For the rivals: the last measurement and its variance, the main filter's surprise; seconds since the one before. */
+let measured: f64 = 0
+let variance: f64 = 1
+let mainSpread: f64 = 1
+let mainScore: f64 = 0
+let handedPhase: f64 = 0
+let owed: f64 = 0
+/** Nanoseconds that the line has gained on a nominal one since the last measurement. */
+let gained: f64 = 0
+/** The next rival to be worked off; 0: none. */
+let rival: u32 = 0
+let workSeconds: f64 = 0
+let workGained: f64 = 0
+let victories: u32 = 0
+
+/** Forgets all, learnt noise too. */
+export function estimatorInit(): void {
+  noiseInit()
+  MAIN.restless = 1
+  MAIN.wander = 1
+  victories = 0
+  estimatorStart(0, 1e18, 0, 4e8)
+}
+
+/** Starts with a frequency (ns/s) and variances of phase and frequency and their covariance; what was learnt stays. */
+export function estimatorStart(frequency: f64, p00: f64, p01: f64, p11: f64): void {
+  MAIN.phase = 0
+  MAIN.frequency = frequency
+  MAIN.drift = 0
+  MAIN.p00 = p00
+  MAIN.p01 = p01
+  MAIN.p02 = 0
+  MAIN.p11 = p11
+  MAIN.p12 = 0
+  MAIN.p22 = WARM_UP_DRIFT * WARM_UP_DRIFT
+  clampSane(MAIN)
+  challenge()
+}
+
+/** The phase is doubted: its variance becomes `phase`^2; frequency and drift are kept, and doubted by `frequency`. */
 export function estimatorDoubt(phase: f64, frequency: f64): void {
-  p00 = phase * phase
-  p01 = 0
-  p02 = 0
-  p11 += frequency * frequency
-  p12 = 0
-  p22 += DRIFT_SIGMA * DRIFT_SIGMA
+  MAIN.p00 = phase * phase
+  MAIN.p01 = 0
+  MAIN.p02 = 0
+  MAIN.p11 += frequency * frequency
+  clampSane(MAIN)
+  challenge()
 }
 
-/** One second passes. Returns the change of frequency that the drift brings, ns/s. */
-export function estimatorStep(): f64 {
-  const moved = drift
-  const a0 = p00 + p01 + 0.5 * p02
-  const a1 = p01 + p11 + 0.5 * p12
-  const a2 = p02 + p12 + 0.5 * p22
-  p00 = a0 + a1 + 0.5 * a2 + WHITE_FM * WHITE_FM
-  p01 = a1 + a2
-  p02 = DRIFT_FADE * a2
-  p11 += 2 * p12 + p22 + RANDOM_WALK_FM * RANDOM_WALK_FM
-  p12 = DRIFT_FADE * (p12 + p22)
-  p22 = DRIFT_FADE * DRIFT_FADE * p22 + (1 - DRIFT_FADE * DRIFT_FADE) * DRIFT_SIGMA * DRIFT_SIGMA
-  drift *= DRIFT_FADE
-  return moved
+/** Seconds pass: 1, or more when nobody has called for a while. */
+export function estimatorAdvance(seconds: f64): void {
+  if (rival !== 0) finish()
+  gained += estimatorRate() * seconds
+  owed += seconds
+  advance(MAIN, seconds)
+  // The line follows the main filter's prediction.
+  MAIN.phase = 0
+  clampSane(MAIN)
 }
 
-/** Standard deviation of a measurement's difference from the line, when its own noise is `sigma`. */
-export function estimatorSpread(sigma: f64): f64 {
-  return sqrt<f64>(p00 + sigma * sigma)
+/** The rate that the line should have for the next second, against nominal, ns/s: half a second's drift is in it. */
+export function estimatorRate(): f64 {
+  return MAIN.frequency + 0.5 * MAIN.drift
 }
 
-/** Takes one measurement: truth minus line, ns. The corrections are in `estimatorPhase` and `estimatorFrequency`. */
-export function estimatorUpdate(measured: f64, sigma: f64): void {
-  const s = p00 + sigma * sigma
-  const k0 = p00 / s
-  const k1 = p01 / s
-  const k2 = p02 / s
-  phaseGain = k0 * measured
-  frequencyGain = k1 * measured + 0.5 * k2 * measured
-  drift += k2 * measured
-  p22 -= k2 * p02
-  p12 -= k1 * p02
-  p11 -= k1 * p01
-  p02 -= k0 * p02
-  p01 -= k0 * p01
-  p00 -= k0 * p00
+export function estimatorDrift(): f64 {
+  return MAIN.drift
 }
 
-/** What the last update adds to the phase, ns. */
-export function estimatorPhase(): f64 {
-  return phaseGain
+/** Standard deviation of a measurement's difference from the line; `extra`: a variance on top of the learnt one. */
+export function estimatorSpread(extra: f64): f64 {
+  return sqrt<f64>(MAIN.p00 + noiseVariance() + extra)
 }
 
-/** What the last update adds to the frequency, ns/s; half a second's drift is in it. */
-export function estimatorFrequency(): f64 {
-  return frequencyGain
+/**
+ * Takes one measurement: truth minus line, ns; `extra` as above. Returns the correction of the phase. The rivals' part is
+ * done by `estimatorWork`.
+ */
+export function estimatorUpdate(difference: f64, extra: f64): f64 {
+  if (rival !== 0) finish()
+  noiseLearn(difference, MAIN.p00 + extra)
+  measured = difference
+  variance = noiseVariance() + extra
+  mainSpread = MAIN.p00 + variance
+  mainScore = (difference * difference) / mainSpread
+  update(MAIN, difference, variance)
+  if (!clampSane(MAIN)) challenge()
+  handedPhase = MAIN.phase
+  MAIN.phase = 0
+  workSeconds = owed
+  workGained = gained
+  owed = 0
+  gained = 0
+  if (workSeconds > OWED_MOST) challenge()
+  else rival = 1
+  return handedPhase
 }
 
-/** Standard deviation of the phase, ns. */
+/** A measurement was refused: what it says about the noise is still heard. */
+export function estimatorRefuse(difference: f64, extra: f64): void {
+  noiseLearn(difference, MAIN.p00 + extra)
+}
+
+/** Works off one rival. True while there are more. */
+export function estimatorWork(): bool {
+  if (rival === 0) return false
+  const filter = changetype<Filter>(BANK + <usize>rival * FILTER_SIZE)
+  advance(filter, workSeconds)
+  filter.phase -= workGained
+  const spread = filter.p00 + variance
+  const surprise = measured - filter.phase
+  filter.merit =
+    filter.merit * MEMORY - 0.5 * (logRatio(spread, mainSpread) + (surprise * surprise) / spread - mainScore)
+  update(filter, surprise, variance)
+  filter.phase -= handedPhase
+  if (!clampSane(filter)) challenge()
+  else if (filter.merit > VICTORY) promote(filter)
+  else rival = rival + 1 < FILTERS ? rival + 1 : 0
+  return rival !== 0
+}
+
+/** Variance of the phase error `ahead` seconds from now without pulses, ns^2. */
+export function estimatorPhaseVariance(ahead: f64): f64 {
+  const t = ahead
+  const half = 0.5 * t
+  const p = MAIN.p00 + 2 * t * (MAIN.p01 + half * MAIN.p02 + half * (MAIN.p11 + t * MAIN.p12 + 0.25 * t * t * MAIN.p22))
+  const q = t * MAIN.restless * (PHASE_NOISE + (FREQUENCY_NOISE / 3) * t * t)
+  return p + q
+}
+
+/** Standard deviations now: phase ns, frequency ns/s. */
 export function estimatorPhaseSigma(): f64 {
-  return sqrt<f64>(p00)
+  return sqrt<f64>(MAIN.p00)
 }
 
-/** Standard deviation of the frequency, ns/s. */
 export function estimatorFrequencySigma(): f64 {
-  return sqrt<f64>(p11)
+  return sqrt<f64>(MAIN.p11)
+}
+
+/** The learnt standard deviation of one capture, ns; the share of late ones; process noise over its first guess. */
+export function estimatorNoise(): f64 {
+  return sqrt<f64>(noiseVariance())
+}
+
+export function estimatorLateShare(): f64 {
+  return lateShare()
+}
+
+export function estimatorRestless(): f64 {
+  return MAIN.restless
+}
+
+export function estimatorWander(): f64 {
+  return MAIN.wander
+}
+
+/** How often a rival has taken over. */
+export function estimatorVictories(): u32 {
+  return victories
+}
+
+function advance(f: Filter, t: f64): void {
+  const fade = t === 1 ? FADE_ONE : Math.exp(-t / FADE_TIME)
+  const half = 0.5 * t
+  f.phase += t * (f.frequency + half * f.drift)
+  f.frequency += t * f.drift
+  f.drift *= fade
+  const a0 = f.p00 + t * (f.p01 + half * f.p02)
+  const a1 = f.p01 + t * (f.p11 + half * f.p12)
+  const a2 = f.p02 + t * (f.p12 + half * f.p22)
+  const b1 = f.p11 + t * f.p12
+  const b2 = f.p12 + t * f.p22
+  f.p00 = a0 + t * (a1 + half * a2) + t * f.restless * PHASE_NOISE
+  f.p01 = a1 + t * a2
+  f.p02 = fade * a2
+  f.p11 = b1 + t * b2 + t * f.restless * FREQUENCY_NOISE
+  f.p12 = fade * b2
+  f.p22 = fade * fade * f.p22 + t * f.wander * DRIFT_NOISE
+  if (t === 1) return
+  // What the noise of frequency and drift does to the phase within a longer step.
+  f.p00 += f.restless * FREQUENCY_NOISE * t * t * t * (1.0 / 3)
+}
+
+function update(f: Filter, surprise: f64, r: f64): void {
+  const inverse = 1 / (f.p00 + r)
+  const k1 = f.p01 * inverse
+  const k2 = f.p02 * inverse
+  const keep = r * inverse
+  f.phase += f.p00 * inverse * surprise
+  f.frequency += k1 * surprise
+  f.drift += k2 * surprise
+  f.p22 -= k2 * f.p02
+  f.p12 -= k1 * f.p02
+  f.p11 -= k1 * f.p01
+  f.p02 *= keep
+  f.p01 *= keep
+  f.p00 *= keep
+}
+
+/** Keeps a filter within its limits. False when it had left all sense and was started anew. */
+function clampSane(f: Filter): bool {
+  if (f.p11 < FREQUENCY_LEAST) f.p11 = FREQUENCY_LEAST
+  if (f.p22 < DRIFT_LEAST) f.p22 = DRIFT_LEAST
+  if (f.p22 > DRIFT_MOST) {
+    f.p22 = DRIFT_MOST
+    f.p02 = 0
+    f.p12 = 0
+  }
+  if (f.p11 > FREQUENCY_MOST) {
+    f.p11 = FREQUENCY_MOST
+    f.p01 = 0
+    f.p12 = 0
+  }
+  if (f.p00 > PHASE_MOST) {
+    f.p00 = PHASE_MOST
+    f.p01 = 0
+    f.p02 = 0
+  }
+  // Comparisons with a NaN are false.
+  const sane =
+    f.p00 >= 0 &&
+    f.p01 * f.p01 <= f.p00 * f.p11 * 1.000001 &&
+    f.p02 * f.p02 <= f.p00 * f.p22 * 1.000001 &&
+    f.p12 * f.p12 <= f.p11 * f.p22 * 1.000001 &&
+    Math.abs(f.phase) < 1e12 &&
+    Math.abs(f.frequency) < 1e6 &&
+    Math.abs(f.drift) < 1e5 &&
+    Math.abs(f.merit) < 1e9
+  if (sane) return true
+  f.phase = 0
+  f.frequency = Math.abs(f.frequency) < 1e6 ? f.frequency : 0
+  f.drift = 0
+  f.p00 = PHASE_MOST
+  f.p01 = 0
+  f.p02 = 0
+  f.p11 = FREQUENCY_MOST
+  f.p12 = 0
+  f.p22 = WARM_UP_DRIFT * WARM_UP_DRIFT
+  return false
+}
+
+function finish(): void {
+  while (estimatorWork());
+}
+
+/** New rivals around the main filter. */
+function challenge(): void {
+  rival = 0
+  owed = 0
+  gained = 0
+  MAIN.phase = 0
+  MAIN.merit = 0
+  for (let i: u32 = 1; i < FILTERS; i++) {
+    const filter = changetype<Filter>(BANK + <usize>i * FILTER_SIZE)
+    memory.copy(changetype<usize>(filter), BANK, FILTER_SIZE)
+    const factor = (i & 1) !== 0 ? STEP : 1 / STEP
+    if (i < 3) filter.restless = limited(filter.restless * factor)
+    else filter.wander = limited(filter.wander * factor)
+  }
+}
+
+/** The rival's idea of the noise becomes the main one's. The line goes on from where it is: the next pulses will move it. */
+function promote(filter: Filter): void {
+  MAIN.restless = filter.restless
+  MAIN.wander = filter.wander
+  victories++
+  challenge()
+}
+
+function limited(scale: f64): f64 {
+  if (scale < LEAST) return LEAST
+  return scale > MOST ? MOST : scale
+}
+
+/** ln(a / b) to 1e-3 while the two are within a factor of three; saturates softly beyond. */
+function logRatio(a: f64, b: f64): f64 {
+  const u = (a - b) / (a + b)
+  const v = u * u
+  return 2 * u * (1 + v * (1.0 / 3 + v * 0.2))
 }

@@ -1,0 +1,209 @@
+// The first pulses: phase and frequency from a handful of captures, some of which may be late by microseconds.
+//
+//   in    up to RING pulses: captured tick, continuous second, correction in picoseconds
+//   out   the straight line that most of them agree on: phase and rate against a given line, with variances
+//
+// Every pair of pulses proposes a line; the one from which all pulses are the least far away wins. A distance counts up to
+// FAR only, so one bad capture cannot buy the line; an early pulse counts double, since captures are late, never early.
+// Then least squares through those within NEAR. Pairs and distances are whole numbers of 2^-4 ns: 28 pairs of 8 pulses
+// take some 8,000 instructions without a floating point unit.
+
+import { Line, lineAt, Stamp, stampDifference } from './line'
+
+const RING: u32 = 8
+
+/** A pulse this far from the line was late: 1.5 us. One farther away than FAR is as bad as one at FAR. Units of 2^-4 ns. */
+const NEAR: i64 = 1500 << 4
+const FAR: i64 = 2500 << 4
+/** No crystal is off by more than 250 ppm: 2^-4 ns a second. */
+const RATE_LIMIT: i64 = 250_000 << 4
+
+const TICKS: usize = memory.data(64, 8)
+const SECONDS: usize = memory.data(64, 8)
+const PICOS: usize = memory.data(32, 8)
+/** Differences from the given line, 2^-4 ns, and seconds before the last pulse; oldest first. */
+const DIFFERENCES: usize = memory.data(64, 8)
+const TIMES: usize = memory.data(32, 8)
+const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
+const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
+
+let count: u32 = 0
+let next: u32 = 0
+
+let phase: f64 = 0
+let slope: f64 = 0
+let inliers: u32 = 0
+let squares: f64 = 0
+let phaseVariance: f64 = 0
+let covariance: f64 = 0
+let slopeVariance: f64 = 0
+
+export function acquireForget(): void {
+  count = 0
+  next = 0
+}
+
+/** Takes a pulse: its tick, the continuous second that it began, and picoseconds to add to truth minus line. */
+export function acquirePush(ticks: u64, second: i64, picos: i32): void {
+  store<u64>(TICKS + ((<usize>next) << 3), ticks)
+  store<i64>(SECONDS + ((<usize>next) << 3), second)
+  store<i32>(PICOS + ((<usize>next) << 2), picos)
+  next = (next + 1) & (RING - 1)
+  if (count < RING) count++
+}
+
+/** Keeps the last `last` pulses only. */
+export function acquireKeep(last: u32): void {
+  if (count > last) count = last
+}
+
+/** The seconds were renumbered. */
+export function acquireRenumber(by: i64): void {
+  for (let i: usize = 0; i < <usize>RING; i++) store<i64>(SECONDS + (i << 3), load<i64>(SECONDS + (i << 3)) + by)
+}
+
+export function acquireCount(): u32 {
+  return count
+}
+
+/** Fits the pulses. `delay`: ns of capture delay. False while there are fewer than two. Results below. */
+export function acquireFit(line: Line, delay: f64): bool {
+  if (count < 2) return false
+  gather(line, delay)
+  let best: i64 = i64.MAX_VALUE
+  let bestAt: i64 = 0
+  let bestSlope: i64 = 0
+  for (let j: u32 = 1; j < count; j++) {
+    for (let i: u32 = 0; i < j; i++) {
+      const span = timeOf(j) - timeOf(i)
+      if (span <= 0) continue
+      const rise = differenceOf(j) - differenceOf(i)
+      if (rise > RATE_LIMIT * 2 * span || rise < -RATE_LIMIT * 2 * span) continue
+      const rate = rise / span
+      const at = differenceOf(j) - rate * timeOf(j)
+      const badness = badnessOf(at, rate, best)
+      if (badness < best) {
+        best = badness
+        bestAt = at
+        bestSlope = rate
+      }
+    }
+  }
+  if (best === i64.MAX_VALUE) return false
+  leastSquares(bestAt, bestSlope)
+  return true
+}
+
+/** Truth minus line at the last pulse, ns. */
+export function acquirePhase(): f64 {
+  return phase
+}
+
+/** Truth gains on the line, ns/s. */
+export function acquireSlope(): f64 {
+  return slope
+}
+
+/** Pulses that fit. */
+export function acquireInliers(): u32 {
+  return inliers
+}
+
+/** Sum of the squares of what is left of them, ns^2. */
+export function acquireSquares(): f64 {
+  return squares
+}
+
+/** Variances of phase and slope and their covariance, for pulses of variance 1. */
+export function acquirePhaseVariance(): f64 {
+  return phaseVariance
+}
+
+export function acquireCovariance(): f64 {
+  return covariance
+}
+
+export function acquireSlopeVariance(): f64 {
+  return slopeVariance
+}
+
+function gather(line: Line, delay: f64): void {
+  const newest = (next - 1) & (RING - 1)
+  const last = load<i64>(SECONDS + ((<usize>newest) << 3))
+  for (let i: u32 = 0; i < count; i++) {
+    const slot = <usize>((next - count + i) & (RING - 1))
+    const second = load<i64>(SECONDS + (slot << 3))
+    LABEL.seconds = second
+    LABEL.fraction = 0
+    lineAt(line, load<u64>(TICKS + (slot << 3)), HERE)
+    const difference = stampDifference(LABEL, HERE) + delay + <f64>load<i32>(PICOS + (slot << 2)) * 0.001
+    // A pulse that is out by a second or more is as far away as can be; so is one that cannot be told.
+    const bounded = Math.min(Math.max(difference, -1e9), 1e9)
+    store<i64>(DIFFERENCES + ((<usize>i) << 3), <i64>(bounded * 16))
+    const before = second - last
+    store<i32>(TIMES + ((<usize>i) << 2), before < -1000 ? -1000 : before > 0 ? 0 : <i32>before)
+  }
+}
+
+function timeOf(i: u32): i64 {
+  return <i64>load<i32>(TIMES + ((<usize>i) << 2))
+}
+
+function differenceOf(i: u32): i64 {
+  return load<i64>(DIFFERENCES + ((<usize>i) << 3))
+}
+
+/** How far all pulses are from the line through `at` (at the last pulse) with `rate`; stops when it is no better than `limit`. */
+function badnessOf(at: i64, rate: i64, limit: i64): i64 {
+  let sum: i64 = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const rest = differenceOf(i) - at - rate * timeOf(i)
+    // Positive: earlier than the line.
+    let far = rest > 0 ? rest << 1 : -rest
+    if (far > FAR) far = rest > 0 ? FAR << 1 : FAR
+    sum += far
+    if (sum >= limit) return i64.MAX_VALUE
+  }
+  return sum
+}
+
+function leastSquares(at: i64, rate: i64): void {
+  let n: f64 = 0
+  let st: f64 = 0
+  let stt: f64 = 0
+  let sd: f64 = 0
+  let std: f64 = 0
+  // Relative to the pair's own line, so that the sums stay small.
+  for (let i: u32 = 0; i < count; i++) {
+    const rest = differenceOf(i) - at - rate * timeOf(i)
+    if (rest > NEAR || rest < -NEAR) continue
+    const t = <f64>timeOf(i)
+    const d = <f64>rest * 0.0625
+    n += 1
+    st += t
+    stt += t * t
+    sd += d
+    std += t * d
+  }
+  inliers = <u32>n
+  const determinant = n * stt - st * st
+  let more: f64 = 0
+  let offset: f64 = 0
+  if (determinant > 0) {
+    const inverse = 1 / determinant
+    more = (n * std - st * sd) * inverse
+    offset = (stt * sd - st * std) * inverse
+    phaseVariance = stt * inverse
+    covariance = -st * inverse
+    slopeVariance = n * inverse
+  }
+  phase = <f64>at * 0.0625 + offset
+  slope = <f64>rate * 0.0625 + more
+  squares = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const rest = differenceOf(i) - at - rate * timeOf(i)
+    if (rest > NEAR || rest < -NEAR) continue
+    const left = <f64>rest * 0.0625 - offset - more * <f64>timeOf(i)
+    squares += left * left
+  }
+}
