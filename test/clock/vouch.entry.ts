@@ -1,0 +1,14 @@
+// The comparison of sky and network, for vouch.test.ts.
+
+export {
+  vouchAlarm,
+  vouchCompare,
+  vouchDisagreement,
+  vouchInit,
+  vouchNobody,
+  vouchProves,
+  vouchPulse,
+  vouchQuorum,
+  vouchRaised,
+  vouchReady,
+} from '../../firmware/clock/vouch'
