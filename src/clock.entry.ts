@@ -5,6 +5,7 @@
 
 import * as clock from '../firmware/clock/clock'
 import { disciplineCalibrate, disciplineDifference } from '../firmware/clock/discipline'
+import { oscillatorTemperature } from '../firmware/clock/oscillator'
 import { PULSE_SIZE, Pulse } from '../firmware/gnss/pulse'
 import { Instant } from '../firmware/time/instant'
 
@@ -37,6 +38,11 @@ export function pulse(
   PULSE.leapAt = <i64>leapAt
   PULSE.valid = 1
   clock.clockPulse(PULSE, <u64>now)
+}
+
+/** A reading of the thermometer, in 1/64 degree C. */
+export function temperature(sixtyfourths: i32): void {
+  oscillatorTemperature(sixtyfourths)
 }
 
 /** Time passes; returns the tick at which it wants to be called again. */

@@ -21,8 +21,6 @@ export interface CapturedPulse {
   leapSeconds: number
   /** A leap second will be inserted at the end of this UTC day. */
   leapWarning: boolean
-  /** Degrees C of the board, if anything measures it. */
-  temperature?: number
 }
 
 export interface Served {
@@ -84,6 +82,7 @@ interface Exports {
     leapAt: number,
     now: number,
   ): void
+  temperature(sixtyfourths: number): void
   poll(now: number): number
   serve(ticks: number): number
   fraction(): number
@@ -127,6 +126,11 @@ export class ClockRoom {
   /** A pulse was captured; it is labelled a little later. Pulses come in the order of their ticks. */
   pulse(pulse: CapturedPulse): void {
     this.waiting.push(pulse)
+  }
+
+  /** The board's thermometer is read, in degrees C. */
+  temperature(degrees: number): void {
+    this.clock.temperature(Math.round(degrees * 64))
   }
 
   /** Runs up to an instant of the counter (whole ticks and a fraction), and reads the clock there; undefined: it knows nothing. */

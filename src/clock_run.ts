@@ -25,7 +25,8 @@ export function runClock(module: WebAssembly.Module, scenario: ClockScenario, ra
   let now = 0
   let first = Number.NaN
   room.onAlarm = ({ text }: Alarm) => alarms.push({ seconds: now, text })
-  for (const { second, pulse, ticks, fractions } of scenario.play(rate)) {
+  for (const { second, pulse, ticks, fractions, temperature } of scenario.play(rate)) {
+    if (temperature !== undefined) room.temperature(temperature)
     if (pulse) {
       room.pulse(pulse)
       if (Number.isNaN(first)) first = pulse.edge

@@ -1,8 +1,9 @@
 // `noonmark sim clock SCENARIO_DIR --out SERVED.csv`: the firmware's own clock code over recorded pulses.
 //
 //   in   meta.json     unix0, tick_hz, calibration.capture_bias_ns
-//        pulses.csv    label_s, leap_s, leap_warn, ticks; temperature_c if there is one
-//        truth.csv     true_s, ticks: the instants to be served
+//        pulses.csv    label_s, leap_s, leap_warn, ticks; temperature_c if there is one, also in rows without ticks, which are
+//                      seconds without a pulse
+//        truth.csv     true_s, ticks: the instants to be served; temperature_c may be here instead
 //   out  SERVED.csv    true_s, served_s (since unix0), dispersion_s. While the clock knows nothing, no row
 //
 // Alarms go to stderr, `alarm TRUE_S TEXT`, and a summary at the end. Columns that say what is true are never read.
@@ -40,8 +41,8 @@ function run(folder: string, out: string): string {
   if (!existsSync(folder)) throw new InputError(`${folder}: there is no such folder`)
   const meta = readMeta(join(folder, 'meta.json'))
   const room = new ClockRoom(clockModule(), meta)
-  const pulses = new PulseReader(join(folder, 'pulses.csv'))
-  const truth = new CsvReader(join(folder, 'truth.csv'), ['true_s', 'ticks'])
+  const pulses = new PulseReader(join(folder, 'pulses.csv'), meta.tickHz)
+  const truth = new CsvReader(join(folder, 'truth.csv'), ['true_s', 'ticks'], ['temperature_c'])
   const written = new Output(out)
   let trueText = '0'
   room.onAlarm = ({ text }) => console.error(`alarm ${trueText} ${text}`)
@@ -57,7 +58,11 @@ function run(folder: string, out: string): string {
       if (counter < 0 || ticks > Number.MAX_SAFE_INTEGER) throw truth.fault(`ticks are out of range: ${row[1]}`)
       if (ticks < last) throw truth.fault(`ticks go back: ${row[1]} after ${last}`)
       last = ticks
-      for (let pulse = pulses.upTo(ticks); pulse; pulse = pulses.upTo(ticks)) room.pulse(pulse)
+      for (let row = pulses.upTo(ticks); row; row = pulses.upTo(ticks)) {
+        if (row.temperature !== undefined) room.temperature(row.temperature)
+        if (row.captured) room.pulse(row)
+      }
+      if (isGiven(row[2])) room.temperature(truth.number(row[2], 'temperature_c'))
       const time = room.serve(ticks, fractionOf(row[1]!))
       rows++
       if (time === undefined) continue
@@ -113,23 +118,32 @@ function readMeta(file: string): Meta {
   }
 }
 
-/** pulses.csv, one pulse ahead. */
+interface PulseRow extends CapturedPulse {
+  temperature: number | undefined
+  /** False: the second had no pulse, its ticks are about those of its beginning. */
+  captured: boolean
+}
+
+/** pulses.csv, one row ahead. */
 class PulseReader {
   count = 0
   private readonly csv: CsvReader
-  private ahead: CapturedPulse | undefined
-  private last = -1
+  private ahead: PulseRow | undefined
+  private last: PulseRow | undefined
 
-  constructor(file: string) {
+  constructor(
+    file: string,
+    private readonly tickHz: number,
+  ) {
     this.csv = new CsvReader(file, ['label_s', 'leap_s', 'leap_warn', 'ticks'], ['temperature_c'])
     this.ahead = this.read()
   }
 
-  /** The next pulse that was captured at `ticks` or before. */
-  upTo(ticks: number): CapturedPulse | undefined {
+  /** The next row that belongs to `ticks` or before. */
+  upTo(ticks: number): PulseRow | undefined {
     const pulse = this.ahead
     if (pulse === undefined || pulse.ticks > ticks) return undefined
-    this.count++
+    if (pulse.captured) this.count++
     this.ahead = this.read()
     return pulse
   }
@@ -138,23 +152,27 @@ class PulseReader {
     this.csv.close()
   }
 
-  private read(): CapturedPulse | undefined {
-    const { csv } = this
+  private read(): PulseRow | undefined {
+    const { csv, last } = this
     const row = csv.next()
     if (row === undefined) return undefined
-    const ticks = csv.number(row[3], 'ticks')
+    const label = this.whole(row[0], 'label_s')
+    const captured = isGiven(row[3])
+    const since = last === undefined ? 0 : label - last.label
+    const ticks = captured ? csv.number(row[3], 'ticks') : Math.floor((last?.ticks ?? 0) + since * this.tickHz)
     if (!Number.isSafeInteger(ticks) || ticks < 0) throw csv.fault(`ticks are not a count: ${row[3]}`)
-    if (ticks <= this.last) throw csv.fault(`ticks are not in order: ${row[3]} after ${this.last}`)
-    this.last = ticks
-    const pulse: CapturedPulse = {
+    // A crystal may have gone a little slower than a second without a pulse was given.
+    if (last !== undefined && (captured && last.captured ? ticks <= last.ticks : ticks < last.ticks - this.tickHz))
+      throw csv.fault(`ticks are not in order: ${row[3]} after ${last.ticks}`)
+    this.last = {
       ticks,
-      label: this.whole(row[0], 'label_s'),
+      label,
       leapSeconds: this.whole(row[1], 'leap_s'),
       leapWarning: this.whole(row[2], 'leap_warn') !== 0,
+      temperature: isGiven(row[4]) ? csv.number(row[4], 'temperature_c') : undefined,
+      captured,
     }
-    // A board may have no reading yet.
-    if (row[4] !== undefined && row[4].trim() !== '') pulse.temperature = csv.number(row[4], 'temperature_c')
-    return pulse
+    return this.last
   }
 
   private whole(text: string | undefined, name: string): number {
@@ -194,6 +212,11 @@ class Output {
     writeSync(this.descriptor, this.text)
     this.text = ''
   }
+}
+
+/** A field that is there and not empty. */
+function isGiven(text: string | undefined): text is string {
+  return text !== undefined && text.trim() !== ''
 }
 
 /** The part after the point, exactly. */

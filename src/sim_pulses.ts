@@ -1,7 +1,8 @@
 // `noonmark sim pulses NAME --out DIR`: writes a scenario of pulses for `noonmark sim clock`.
 //
 //   meta.json    start (POSIX), events, rate of the counter, mean delay of a capture
-//   pulses.csv   k,label_s,leap_s,leap_warn,ticks,true_edge_s,flags[,temperature_c]
+//   pulses.csv   k,label_s,leap_s,leap_warn,ticks,true_edge_s,flags; with a thermometer also temperature_c, and then seconds
+//                without a pulse have a row too, without ticks
 //   truth.csv    true_s,ticks: the counter's exact reading, ten times a second
 //
 // `true_edge_s` and `flags` (1 late capture, 2 receiver ahead) are the truth, for whoever scores: no clock may read them.
@@ -49,11 +50,10 @@ export function writeScenario(folder: string, name: string, scenario: ClockScena
   writeSync(pulses, `k,label_s,leap_s,leap_warn,ticks,true_edge_s,flags${warm ? ',temperature_c' : ''}\n`)
   writeSync(truth, 'true_s,ticks\n')
   let count = 0
-  for (const { second, pulse, ticks, fractions } of scenario.play(RATE)) {
-    if (pulse) {
-      count++
-      writeSync(pulses, row(pulse, warm))
-    }
+  for (const { second, pulse, ticks, fractions, temperature } of scenario.play(RATE)) {
+    if (pulse) count++
+    if (pulse) writeSync(pulses, `${row(pulse)}${warm ? `,${temperature}` : ''}\n`)
+    else if (warm) writeSync(pulses, `${second + 1},${scenario.unix0 + second + 1},0,0,,,0,${temperature}\n`)
     let text = ''
     for (let i = 0; i < RATE; i++) text += `${second}.${i},${exact(ticks[i]!, fractions[i]!)}\n`
     writeSync(truth, text)
@@ -63,7 +63,7 @@ export function writeScenario(folder: string, name: string, scenario: ClockScena
   writeFileSync(join(folder, 'meta.json'), `${JSON.stringify(meta(name, scenario, count), null, 1)}\n`)
 }
 
-function row(pulse: ScenarioPulse, warm: boolean): string {
+function row(pulse: ScenarioPulse): string {
   const flags = (pulse.late ? 1 : 0) | (pulse.spoofed ? 2 : 0)
   const cells = [
     pulse.k,
@@ -73,9 +73,8 @@ function row(pulse: ScenarioPulse, warm: boolean): string {
     pulse.ticks,
     pulse.edge.toFixed(11),
     flags,
-    ...(warm ? [pulse.temperature ?? ''] : []),
   ]
-  return `${cells.join(',')}\n`
+  return cells.join(',')
 }
 
 /** A reading with five digits after the point: 0.6 ps. */

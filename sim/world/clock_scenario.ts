@@ -102,7 +102,6 @@ export interface ScenarioPulse {
   leapSeconds: number
   leapWarning: boolean
   ticks: number
-  temperature?: number
   /** True time of the edge at the pin, seconds since the start. */
   edge: number
   late: boolean
@@ -116,6 +115,8 @@ export interface ScenarioSecond {
   /** Readings at equal distances from the second's start on: whole ticks, and the fraction of the next one. */
   ticks: Float64Array
   fractions: Float64Array
+  /** What the thermometer shows, if there is one. */
+  temperature: number | undefined
 }
 
 /** 2028-06-30 22:00:00 UTC; its leap second is invented. */
@@ -184,7 +185,7 @@ export class ClockScenario {
         ticks[i] = this.startTicks + Math.floor(exact)
         fractions[i] = exact - Math.floor(exact)
       }
-      yield { second, pulse: this.pulseOf(second + 1), ticks, fractions }
+      yield { second, pulse: this.pulseOf(second + 1), ticks, fractions, temperature: this.thermometer(second + 1) }
     }
   }
 
@@ -205,7 +206,6 @@ export class ClockScenario {
     const late = this.late.uniform() < lateChance
     const extra = lateFrom + this.late.uniform() * (lateTo - lateFrom)
     const missed = this.missing.uniform() < receiver.missing
-    const temperature = this.thermometer(k)
     if (late) delay += extra
     const forced = this.options.lateCaptures?.get(k) ?? 0
     if (missed || k >= this.plan.duration || within(this.plan.outages, k)) return undefined
@@ -213,7 +213,7 @@ export class ClockScenario {
     const captured = noise + delay + forced - jump * 1e9
     const cycles = Math.floor(this.cycles(k, captured / 1e9))
     const { leapAt } = this.plan
-    const pulse: ScenarioPulse = {
+    return {
       k,
       label: this.unix0 + k,
       leapSeconds: leapAt !== undefined && k >= leapAt + 1 ? 1 : 0,
@@ -223,8 +223,6 @@ export class ClockScenario {
       late: late || forced > 0,
       spoofed: jump !== 0,
     }
-    if (temperature !== undefined) pulse.temperature = temperature
-    return pulse
   }
 
   /** Cycles since power-on at `second` and a part of a second, before or after it. */
