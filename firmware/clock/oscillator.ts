@@ -20,6 +20,7 @@ import {
   forecastClear,
   forecastFilter,
   forecastGrowth,
+  forecastHalfway,
   forecastRate,
   forecastReaches,
   forecastSigma,
@@ -27,7 +28,8 @@ import {
   forecastStep,
 } from './oscillator_forecast'
 import { BLOCK, historyAdd, historyClear, NO_TEMPERATURE } from './oscillator_history'
-import { searchBest, searchInit, searchReady, searchStep, searchUpToDate } from './oscillator_search'
+import { searchBest, searchHalfway, searchInit, searchReady, searchStep, searchUpToDate } from './oscillator_search'
+import { trialCaution, trialHalfway, trialInit, trialStep } from './oscillator_trial'
 
 /** Until then after power-on the crystal warms up, and nothing is learnt, s. */
 const WARM_UP: f64 = 600
@@ -50,7 +52,7 @@ const CATCH_UP: i32 = 2
  * The standard deviation as computed is multiplied by this: the model is chosen by the same data that it is judged by, and
  * the crystal need not be of its kind. Measured over many worlds (docs/decisions/0014-holdover.md).
  */
-const CAUTION: f64 = 1.5
+const CAUTION: f64 = 1.25
 
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
 const TO: Stamp = changetype<Stamp>(memory.data(16, 8))
@@ -87,6 +89,7 @@ export function oscillatorInit(): void {
   historyClear()
   forecastClear()
   searchInit()
+  trialInit()
 }
 
 /** The line has been stepped, restored or renumbered: the block that was begun says nothing. */
@@ -131,14 +134,19 @@ function close(line: Line): void {
 
 /** One slice of learning or forecast, at most 15,000 instructions. True when there is more to do at once. */
 export function oscillatorStep(): bool {
-  if (!holding && searchUpToDate() && searchReady() && forecastStart() !== searchBest().block) {
+  // Filters share their vectors: what was half done comes first.
+  if (searchHalfway()) return searchStep()
+  if (trialHalfway()) return trialStep(searchBest())
+  const current = searchUpToDate() && searchReady()
+  if (!holding && current && forecastStart() !== searchBest().block && !forecastHalfway()) {
     forecastBegin(searchBest())
     return true
   }
-  if (forecastStart() !== 0 && !forecastReaches(blockReached())) {
+  if (forecastHalfway() || (forecastStart() !== 0 && !forecastReaches(blockReached()))) {
     forecastStep()
     return true
   }
+  if (current && trialStep(searchBest())) return true
   return searchStep()
 }
 
@@ -174,7 +182,9 @@ function slowRate(ahead: f64): f64 {
 function settle(ahead: f64): bool {
   reached = Math.max(reached, offset + ahead)
   // Normally `oscillatorStep` has done this long before.
-  for (let i = 0; i < CATCH_UP && !forecastReaches(blockReached()); i++) forecastStep()
+  if (!searchHalfway() && !trialHalfway()) {
+    for (let i = 0; i < CATCH_UP && !forecastReaches(blockReached()); i++) forecastStep()
+  }
   if (settled) return true
   if (!forecastReaches(blockReached())) return false
   settled = true
@@ -205,10 +215,14 @@ export function oscillatorSigmaPhase(ahead: u32): f64 {
   const own = settled ? forecastSigma(offset + t) : 0
   // Where the two filters differ, one of them is wrong.
   const between = (Math.abs(extra) + sqrt<f64>(filterUnit(forecastFilter()))) * Math.min(t, FADE)
-  return CAUTION * sqrt<f64>(own * own + between * between)
+  return CAUTION * trialCaution((offset + t) / <f64>BLOCK) * sqrt<f64>(own * own + between * between)
 }
 
 /** Standard deviation of the rate, ns/s. */
 export function oscillatorSigmaRate(ahead: u32): f64 {
-  return CAUTION * (forecastGrowth() + Math.abs(extra) * faded(<f64>ahead) + sqrt<f64>(filterUnit(forecastFilter())))
+  return (
+    CAUTION *
+    trialCaution((offset + <f64>ahead) / <f64>BLOCK) *
+    (forecastGrowth() + Math.abs(extra) * faded(<f64>ahead) + sqrt<f64>(filterUnit(forecastFilter())))
+  )
 }

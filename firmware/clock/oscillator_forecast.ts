@@ -3,46 +3,30 @@
 //
 // Three points are kept ahead of need. Making the next one takes two slices (`forecastStep`).
 
-import {
-  FILTER_SIZE,
-  Filter,
-  filterColumn,
-  filterPredict,
-  filterRate,
-  filterRow,
-  filterSpread,
-  filterUnit,
-} from './oscillator_filter'
+import { AHEAD_SIZE, Ahead, aheadBegin, aheadFilter, aheadGather, aheadPredict, aheadSigma } from './oscillator_ahead'
+import { Filter, filterRate } from './oscillator_filter'
 import { BLOCK } from './oscillator_history'
 
 const POINTS: i32 = 3
 
 /** The filter that runs ahead, on a copy of the best one. */
-const AHEAD: Filter = changetype<Filter>(memory.data(<i32>FILTER_SIZE, 8))
-/** Covariance of the phase with the states; rates and phase variances of the last points. */
-const CROSS: usize = memory.data(7 * 8, 8)
+const AHEAD: Ahead = changetype<Ahead>(memory.data(<i32>AHEAD_SIZE, 8))
+/** Rates at the last points, and the phase's standard deviations before and after them. */
 const RATES: usize = memory.data(3 * 8, 8)
 const SIGMAS: usize = memory.data(4 * 8, 8)
 
 /** Number of the block of the newest point plus one, and of the first block of all. */
 let end: i32 = 0
 let begin: i32 = 0
-let variance: f64 = 0
-let greatest: f64 = 0
 let half: bool = false
-let unit: f64 = 0
 
 /** Starts from a filter; `points` are made by `forecastStep`. */
 export function forecastBegin(from: Filter): void {
-  memory.copy(changetype<usize>(AHEAD), changetype<usize>(from), <usize>FILTER_SIZE)
-  memory.fill(CROSS, 0, 7 * 8)
+  aheadBegin(AHEAD, from)
   begin = from.block
   end = begin
-  variance = 0
-  greatest = 0
   half = false
-  unit = filterUnit(from)
-  store<f64>(SIGMAS, 0, 24)
+  memory.fill(SIGMAS, 0, 4 * 8)
 }
 
 export function forecastClear(): void {
@@ -58,7 +42,7 @@ export function forecastStart(): i32 {
 
 /** The filter whose temperature coefficient holds. */
 export function forecastFilter(): Filter {
-  return AHEAD
+  return aheadFilter(AHEAD)
 }
 
 /** True when the points serve for all of block `block`, and a little longer. */
@@ -68,31 +52,23 @@ export function forecastReaches(block: i32): bool {
 
 /** Half of a point. */
 export function forecastStep(): void {
-  if (!half) {
-    filterPredict(AHEAD, 0)
-    half = true
+  half = !half
+  if (half) {
+    aheadPredict(AHEAD, 0)
     return
   }
-  half = false
-  let cross: f64 = 0
-  let own: f64 = 0
-  for (let i: i32 = 0; i < AHEAD.size; i++) {
-    const at = CROSS + ((<usize>i) << 3)
-    const row = filterRow(i)
-    // The heating's cycle, states 3 and 4, has faded since the last block.
-    if (i === 3 || i === 4) store<f64>(at, load<f64>(at) * AHEAD.fade)
-    cross += row * load<f64>(at)
-    store<f64>(at, load<f64>(at) + <f64>BLOCK * filterColumn(i))
-  }
-  own = filterSpread()
-  variance += 2 * <f64>BLOCK * cross + <f64>(BLOCK * BLOCK) * own
+  aheadGather(AHEAD)
   memory.copy(RATES, RATES + 8, 16)
   memory.copy(SIGMAS, SIGMAS + 8, 24)
-  store<f64>(RATES, filterRate(AHEAD), 16)
-  greatest = Math.max(greatest, variance)
-  store<f64>(SIGMAS, sqrt<f64>(greatest * unit), 24)
-  AHEAD.block++
+  store<f64>(RATES, filterRate(aheadFilter(AHEAD)), 16)
+  // The line's error may shrink for a while, when a cycle turns; its bound does not.
+  store<f64>(SIGMAS, Math.max(load<f64>(SIGMAS, 16), aheadSigma(AHEAD)), 24)
   end++
+}
+
+/** A point is half made. */
+export function forecastHalfway(): bool {
+  return half
 }
 
 /** Rate without temperature, `seconds` (a real number of them) after the beginning of the first block. */

@@ -21,7 +21,6 @@ import { historyEnd, historyFirst } from './oscillator_history'
 import { exponential, logarithm } from './oscillator_math'
 
 const PARAMETERS: i32 = 6
-const PERIOD: i32 = 2
 const WARM_UP: i32 = 5
 
 /** Blocks without which nothing is searched, 17 minutes; candidates without which nothing is believed. */
@@ -115,6 +114,11 @@ export function searchTried(): u32 {
 /** The best model has taken all blocks, and no slice is half done. */
 export function searchUpToDate(): bool {
   return have && halfway === 0 && searchBest().block === historyEnd()
+}
+
+/** A block has been predicted and not yet corrected. */
+export function searchHalfway(): bool {
+  return halfway !== 0
 }
 
 /** One slice. True when there is more to do at once. */

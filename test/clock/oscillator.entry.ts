@@ -1,0 +1,74 @@
+// The slow model with a hand on every door, for oscillator.test.ts.
+
+import { Line } from '../../firmware/clock/line'
+import * as oscillator from '../../firmware/clock/oscillator'
+import { Filter, filterMean, filterUnit } from '../../firmware/clock/oscillator_filter'
+import * as math from '../../firmware/clock/oscillator_math'
+import { searchBest, searchTheta, searchTried } from '../../firmware/clock/oscillator_search'
+import { trialCaution } from '../../firmware/clock/oscillator_trial'
+
+const LINE: Line = changetype<Line>(memory.data(32, 8))
+
+export function init(): void {
+  oscillator.oscillatorInit()
+}
+export function observe(ticks: u64, seconds: i64, fraction: u64): void {
+  LINE.ticks = ticks
+  LINE.seconds = seconds
+  LINE.fraction = fraction
+  oscillator.oscillatorObserve(LINE, 10)
+}
+export function broken(): void {
+  oscillator.oscillatorBreak()
+}
+export function temperature(sixtyfourths: i32): void {
+  oscillator.oscillatorTemperature(sixtyfourths)
+}
+export function step(): bool {
+  return oscillator.oscillatorStep()
+}
+export function steps(count: i32): void {
+  for (let i = 0; i < count; i++) oscillator.oscillatorStep()
+}
+export function holdover(second: i64, rate: f64, drift: f64): void {
+  oscillator.oscillatorHoldover(second, rate, drift)
+}
+export function ready(): bool {
+  return oscillator.oscillatorReady()
+}
+export function rate(ahead: u32): f64 {
+  return oscillator.oscillatorRate(ahead)
+}
+export function sigmaRate(ahead: u32): f64 {
+  return oscillator.oscillatorSigmaRate(ahead)
+}
+export function sigmaPhase(ahead: u32): f64 {
+  return oscillator.oscillatorSigmaPhase(ahead)
+}
+export function tried(): u32 {
+  return searchTried()
+}
+/** Parameter `i` of the best model; 6: the level's step, ns/s. */
+export function caution(blocks: f64): f64 {
+  return trialCaution(blocks)
+}
+export function theta(i: i32): f64 {
+  return i < 6 ? load<f64>(changetype<usize>(searchTheta()) + ((<usize>i) << 3)) : sqrt<f64>(filterUnit(searchBest()))
+}
+export function mean(i: i32): f64 {
+  const best: Filter = searchBest()
+  return filterMean(best, i)
+}
+
+export function exponential(x: f64): f64 {
+  return math.exponential(x)
+}
+export function logarithm(x: f64): f64 {
+  return math.logarithm(x)
+}
+export function cosine(turns: f64): f64 {
+  return math.cosineOfTurns(turns)
+}
+export function sine(): f64 {
+  return math.sineOfTurns()
+}
