@@ -3,6 +3,10 @@ export interface Tools {
   env: NodeJS.ProcessEnv
   wasm2c: string
   gcc: string
+  /** Flags that an unpacked gcc needs to find its parts. */
+  here: string[]
+  include: string
+  libraries: string
   binutils(name: string): string
 }
 export interface Sizes {
@@ -13,6 +17,8 @@ export interface Sizes {
   bin: string
   elf: string
 }
+/** Flags of every file of the image. */
+export declare const COMPILE: string[]
 export declare function findTools(): Tools
 export declare function generateC(tools: Tools, wasm: string, out: string): number
 export declare function buildImage(options?: { board?: string; wasm?: string; out?: string }): Promise<Sizes>

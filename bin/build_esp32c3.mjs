@@ -27,7 +27,8 @@ const PICOLIBC = 'usr/lib/picolibc/riscv64-unknown-elf'
 
 /** rv32imc; the older ISA spec keeps CSR instructions in it, so that the rv32im libraries are chosen. */
 const TARGET = ['-march=rv32imc', '-misa-spec=2.2', '-mabi=ilp32']
-const COMPILE = [
+/** Flags of every file of the image. */
+export const COMPILE = [
   ...TARGET,
   '-std=gnu11',
   '-O3',

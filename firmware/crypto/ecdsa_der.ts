@@ -1,8 +1,8 @@
-// The DER form of an ECDSA signature on P-256 (RFC 3279, section 2.2.3), as TLS and X.509 carry it:
+// The DER form of an ECDSA signature (RFC 3279, section 2.2.3), as TLS and X.509 carry it:
 //
 //   ECDSA-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }
 //
-// The other form is r | s, 32 bytes each, big end first. Any addresses; signatures are public.
+// The other form is r | s, big end first, 32 bytes each on P-256 and 48 on P-384. Any addresses; signatures are public.
 
 /** Longest DER form of a signature. */
 export const ECDSA_P256_DER_MAX: u32 = 2 + 2 * (2 + 33)
@@ -17,14 +17,22 @@ export function ecdsaSignatureToDer(signature: usize, out: usize): u32 {
   return length
 }
 
-/** Reads DER into r | s at `out`. False unless it is exactly DER: shortest lengths, shortest positive integers. */
+/** Reads a signature on P-256 into r | s at `out`, as `ecdsaSignatureRead` does. */
 export function ecdsaSignatureFromDer(der: usize, length: u32, out: usize): bool {
-  if (length < 2 || load<u8>(der) !== 0x30 || <u32>load<u8>(der, 1) !== length - 2 || length > ECDSA_P256_DER_MAX) {
-    return false
-  }
+  return ecdsaSignatureRead(der, length, out, 32)
+}
+
+/**
+ * Reads DER into r | s at `out`, `size` bytes each, 32 or 48. False unless it is exactly DER: shortest lengths, shortest
+ * positive integers.
+ */
+export function ecdsaSignatureRead(der: usize, length: u32, out: usize, size: u32): bool {
+  // The longest form, and so every length in it, is shorter than 128 bytes.
+  if (length < 2 || length > 2 + 2 * (3 + size)) return false
+  if (load<u8>(der) !== 0x30 || <u32>load<u8>(der, 1) !== length - 2) return false
   const end = der + length
-  const middle = takeInteger(der + 2, end, out)
-  return middle !== 0 && takeInteger(middle, end, out + 32) === end
+  const middle = takeInteger(der + 2, end, out, size)
+  return middle !== 0 && takeInteger(middle, end, out + size, size) === end
 }
 
 /** Writes 32 bytes as a positive INTEGER without leading zeros; returns the address after it. */
@@ -40,16 +48,16 @@ function putInteger(p: usize, bytes: usize): usize {
   return p + 2 + sign + length
 }
 
-/** Reads an INTEGER of 0 .. 2^256 - 1 into 32 bytes; returns the address after it, or 0. */
-function takeInteger(p: usize, end: usize, out: usize): usize {
+/** Reads an INTEGER of 0 .. 2^(8 size) - 1 into `size` bytes; returns the address after it, or 0. */
+function takeInteger(p: usize, end: usize, out: usize, size: usize): usize {
   if (end - p < 3 || load<u8>(p) !== 2) return 0
   const length = <usize>load<u8>(p, 1)
   const first = p + 2
-  if (length === 0 || length > 33 || length > end - first) return 0
+  if (length === 0 || length > size + 1 || length > end - first) return 0
   const top = load<u8>(first)
-  if (top > 0x7f || (length > 1 && top === 0 && load<u8>(first, 1) < 0x80) || (length === 33 && top !== 0)) return 0
-  const skip: usize = length === 33 ? 1 : 0
-  memory.fill(out, 0, 32)
-  memory.copy(out + 32 + skip - length, first + skip, length - skip)
+  if (top > 0x7f || (length > 1 && top === 0 && load<u8>(first, 1) < 0x80) || (length > size && top !== 0)) return 0
+  const skip: usize = length > size ? 1 : 0
+  memory.fill(out, 0, size)
+  memory.copy(out + size + skip - length, first + skip, length - skip)
   return first + length
 }
