@@ -37,6 +37,9 @@ const WARM_UP: f64 = 600
 /** A block counts when the pulses at both ends come within this many seconds of its boundaries. */
 const LATEST: i32 = 8
 
+/** A line known no better than this says nothing of a block, ns. */
+const VAGUE: f64 = 1000
+
 /** Nanoseconds of a tick, nominal. */
 const TICK_NANOS: f64 = 1e9 / <f64>TICK_HZ
 
@@ -64,7 +67,7 @@ let openTicks: u64 = 0
 /** Temperatures of the open block: sum, how many; the last of all. */
 let degreesSum: i32 = 0
 let degreesCount: i32 = 0
-let degreesLast: i32 = NO_TEMPERATURE
+let degreesLast: i32 = 0
 
 /** In holdover: seconds from the forecast's beginning to the holdover's; what the fast filter's rate had more. */
 let holding: bool = false
@@ -107,6 +110,10 @@ export function oscillatorTemperature(sixtyfourths: i32): void {
 /** After each accepted pulse, when the line can be trusted: the line, rebased at the pulse and corrected. */
 export function oscillatorObserve(line: Line, phaseSigma: f64): void {
   holding = false
+  if (phaseSigma > VAGUE) {
+    open = false
+    return
+  }
   const block = <i32>(line.seconds / <i64>BLOCK)
   if (open && block === openBlock) return
   const early = <i32>(line.seconds % <i64>BLOCK) < LATEST

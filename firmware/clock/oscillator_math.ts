@@ -2,7 +2,7 @@
 //
 // Accuracy is some 1e-14 where the slow model needs it; the ranges are what it needs. No tables.
 
-const LN2: f64 = 0.6931471805599453
+const LN2: f64 = Math.LN2
 const TWO_PI: f64 = 6.283185307179586
 
 /** 2^k, for k within -1000..1000. */
@@ -26,7 +26,7 @@ export function logarithm(x: f64): f64 {
   const bits = reinterpret<u64>(x)
   let k = <i32>(bits >> 52) - 1023
   let m = reinterpret<f64>((bits & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000)
-  if (m > 1.4142135623730951) {
+  if (m > Math.SQRT2) {
     m *= 0.5
     k++
   }
