@@ -136,8 +136,13 @@ export function putExporterLabel(p: usize): usize {
 
 /** Writes the exporter's context (section 5.1), `KE_EXPORTER_CONTEXT_LENGTH` bytes; returns the address after it. */
 export function putExporterContext(p: usize, request: KeRequest, direction: KeDirection): usize {
+  return putAeadContext(p, request.aead, direction)
+}
+
+/** The same for an AEAD that was agreed. */
+export function putAeadContext(p: usize, aead: u32, direction: KeDirection): usize {
   storeU16be(p, NextProtocol.Ntpv4)
-  storeU16be(p + 2, request.aead)
+  storeU16be(p + 2, aead)
   store<u8>(p + 4, direction)
   return p + KE_EXPORTER_CONTEXT_LENGTH
 }

@@ -160,6 +160,7 @@ function connected(c: Connection): bool {
   if (c.state === TlsState.Handshake) {
     c.state = TlsState.Open
     c.established = 1
+    c.corked = 0
     return true
   }
   if (c.rotating) return chain(c, Stage.UpdateWrite, Stage.Connected)

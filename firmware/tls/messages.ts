@@ -1,4 +1,4 @@
-// The handshake messages that the server sends (RFC 8446, section 4). Each is written at the front of the buffer, then
+// The handshake messages that the server sends, and those that a client sends alike (RFC 8446, section 4). Each is written at the front of the buffer, then
 // hashed into the transcript and cut into records by the steps that follow.
 
 import { putAscii } from '../bytes/ascii'
@@ -28,7 +28,7 @@ import { transcriptAdd } from './transcript'
 export const RECORD_SIZE_LIMIT: u32 = BUFFER_SIZE - AEAD_TAG
 
 /** SHA-256("HelloRetryRequest"): the random that marks a ServerHello as such (section 4.1.3). */
-const HELLO_RETRY_RANDOM: usize = memory.data<u8>([
+export const HELLO_RETRY_RANDOM: usize = memory.data<u8>([
   0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
   0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ])
@@ -115,6 +115,14 @@ export function putCertificate(c: Connection): bool {
   return true
 }
 
+/** A client's answer to a CertificateRequest: no certificate (section 4.4.2). */
+export function putNoCertificate(c: Connection): void {
+  const start = beginMessage(c, HandshakeType.Certificate)
+  store<u8>(start, 0) // certificate_request_context
+  storeU24be(start + 1, 0)
+  endMessage(c, start + 4)
+}
+
 /** Writes the SHA-256 of what the server signs for this transcript hash (section 4.4.3); `out` is 32 bytes. */
 export function serverSignatureHash(transcript: usize, h: Hash, out: usize): void {
   memory.fill(SIGNED, 0x20, 64)
@@ -178,7 +186,7 @@ function putSelectedVersion(p: usize): usize {
   return p + 2
 }
 
-function putExtension(p: usize, type: ExtensionType, length: u32): usize {
+export function putExtension(p: usize, type: ExtensionType, length: u32): usize {
   storeU16be(p, type)
   storeU16be(p + 2, length)
   return p + 4
