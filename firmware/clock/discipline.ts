@@ -14,7 +14,11 @@
 //   within JUMP, or within our own error bound                             PERSIST pulses in a row: follow
 //   before the first lock, within the RTC's error bound                    CONFIRM pulses: step
 //   before the first lock, outside it                                      CONFIRM_DOUBTFUL pulses: step
-//   after a lock: no crystal jumps like that, so it is the sky that is odd  CONFIRM_IMPOSSIBLE pulses: step; an alarm at once
+//   after a lock: no crystal jumps or runs like that, so it is the sky that is odd
+//                                                                          CONFIRM_IMPOSSIBLE pulses: step; an alarm at once
+//
+// Without pulses the slow model of the crystal (oscillator.ts) steers the line, once it has learnt enough; until then the
+// estimator's own frequency and drift go on.
 
 import { PULSE_SIZE, Pulse } from '../gnss/pulse'
 import {
@@ -36,6 +40,9 @@ import { alarmClear, alarmInit, alarmRaise, ClockAlarm } from './alarm'
 import {
   estimatorAdvance,
   estimatorDoubt,
+  estimatorDrift,
+  estimatorFrequencySigma,
+  estimatorHold,
   estimatorInit,
   estimatorPhaseSigma,
   estimatorPhaseVariance,
@@ -60,6 +67,17 @@ import {
   stampDifference,
 } from './line'
 import { lateGate, noiseFitted, noiseVariance } from './noise'
+import {
+  oscillatorBreak,
+  oscillatorHoldover,
+  oscillatorInit,
+  oscillatorObserve,
+  oscillatorRate,
+  oscillatorReady,
+  oscillatorSigmaPhase,
+  oscillatorSigmaRate,
+  oscillatorStep,
+} from './oscillator'
 
 export const enum Verdict {
   /** The pulse has no earned label. */
@@ -103,6 +121,10 @@ const CONFIRM_DOUBTFUL: u32 = 60
 const CONFIRM_IMPOSSIBLE: u32 = 900
 /** Pulses in a row that raise the alarm. */
 const ALARMING: u32 = 2
+/** A learnt crystal's frequency does not change by more than this within PERSIST seconds, ns/s. */
+const SHAKEN: f64 = 500
+/** For so many seconds after a shift was followed the bound contains it, and the alarm stays. */
+const SHIFT_DOUBT: i64 = 900
 /** Contradictions up to this are slewed in once they are believed, ns. */
 const SLEWED: f64 = 2e7
 
@@ -121,6 +143,10 @@ const BENT_RATE: f64 = 28 * 28
 
 /** Receivers state some tens of nanoseconds. What they state beyond this counts as noise of the pulse, ns^2. */
 const STATED_USUAL: f64 = 100 * 100
+
+/** Seconds without an accepted pulse after which the slow model steers; so long its rate is no surer than the estimator's. */
+const HOLD_AFTER: i64 = 8
+const HOLD_FADE: f64 = 150
 
 /** Sigmas in an error bound; it grows along the secant over the next SECANT seconds. */
 const BOUND_SIGMAS: f64 = 4
@@ -149,8 +175,20 @@ let accepted: u32 = 0
 let contradictions: u32 = 0
 let contradiction: f64 = 0
 let contradictionSecond: i64 = 0
+/** The first of them was small, so they may be right. */
+let small: bool = false
 /** The pulses may be right against the line by this much, ns. */
 let doubt: f64 = 0
+/** A shift that was followed, ns, and the second from which it is no longer doubted. */
+let shift: f64 = 0
+let shiftUntil: i64 = 0
+/** The second of the last accepted pulse. */
+let acceptedSecond: i64 = 0
+/** The slow model steers, since this second; variances of phase and frequency when it began. */
+let holding: bool = false
+let holdSecond: i64 = 0
+let holdPhase: f64 = 0
+let holdFrequency: f64 = 0
 /** The continuous second up to which the estimator has been stepped, and its tick. */
 let second: i64 = 0
 let secondTicks: u64 = 0
@@ -171,8 +209,12 @@ export function disciplineInit(ticks: u64): void {
   lastDifference = 0
   bound = 0
   boundGrowth = 0
+  shift = 0
+  shiftUntil = 0
+  acceptedSecond = 0
   alarmInit()
   estimatorInit()
+  oscillatorInit()
   disciplineForget()
 }
 
@@ -195,7 +237,11 @@ export function disciplineRenumber(seconds: i64): void {
   MODEL.seconds += seconds
   second += seconds
   contradictions = 0
+  acceptedSecond += seconds
+  holdSecond += seconds
+  shiftUntil += seconds
   acquireRenumber(seconds)
+  oscillatorBreak()
 }
 
 /** Enough pulses in a row were accepted: the line and its bound may be served. */
@@ -271,8 +317,10 @@ export function disciplineForget(): void {
   accepted = 0
   contradictions = 0
   doubt = 0
+  holding = false
   MODEL.rate = NOMINAL_RATE
   acquireForget()
+  oscillatorBreak()
 }
 
 /** Lets time pass without pulses: call at least once a second. */
@@ -286,16 +334,49 @@ export function disciplineAge(ticks: u64): void {
 
 /** A slice of the learning that the last pulse left to do. True when there is more. */
 export function disciplineWork(): bool {
-  return estimatorWork()
+  if (estimatorWork()) return true
+  oscillatorStep()
+  return false
 }
 
 function stepTo(target: i64, ticks: u64): void {
   if (target <= second) return
   lineRebase(MODEL, ticks)
-  estimatorAdvance(<f64>(target - second))
+  if (!holding && target - acceptedSecond >= HOLD_AFTER) beginHold()
+  if (holding) hold(target)
+  else estimatorAdvance(<f64>(target - second))
   steer(estimatorRate())
   second = target
   secondTicks = ticks
+}
+
+/** Pulses have been missing, or refused, for some seconds. */
+function beginHold(): void {
+  oscillatorHoldover(second, estimatorRate(), estimatorDrift())
+  holding = oscillatorReady()
+  holdSecond = second
+  holdPhase = estimatorPhaseVariance(0)
+  const frequency = estimatorFrequencySigma()
+  holdFrequency = frequency * frequency
+}
+
+/** The slow model's word for the second that begins. */
+function hold(target: i64): void {
+  const ahead = aheadOf(target)
+  const sigma = oscillatorSigmaRate(ahead)
+  estimatorHold(oscillatorRate(ahead), heldVariance(ahead), holdFrequency + sigma * sigma)
+}
+
+/** Variance of the phase so many seconds into a holdover. */
+function heldVariance(ahead: u32): f64 {
+  const sigma = oscillatorSigmaPhase(ahead)
+  const fresh = Math.min(<f64>ahead, HOLD_FADE)
+  return holdPhase + holdFrequency * fresh * fresh + sigma * sigma
+}
+
+function aheadOf(target: i64): u32 {
+  const ahead = target - holdSecond
+  return ahead < 0 ? 0 : ahead > 0x4000_0000 ? 0x4000_0000 : <u32>ahead
 }
 
 /** The first pulses need to lie on the line only as nearly as its rate is known. */
@@ -311,6 +392,9 @@ function acquire(ticks: u64): Verdict {
   secondTicks = ticks
   contradictions = 0
   doubt = 0
+  holding = false
+  acceptedSecond = second
+  oscillatorBreak()
   accepted = min(acquireCount(), CONFIDENT - 1)
   if (acquireFit(MODEL, captureDelay)) {
     lineShift(MODEL, acquirePhase())
@@ -352,9 +436,16 @@ function follow(difference: f64, extra: f64, ticks: u64): Verdict {
   steer(estimatorRate())
   contradictions = 0
   doubt = 0
+  holding = false
+  acceptedSecond = second
   accepted++
-  if (accepted >= CONFIDENT) alarmClear()
   publish(ticks)
+  if (accepted < CONFIDENT) return Verdict.Accepted
+  if (second >= shiftUntil) {
+    shift = 0
+    alarmClear()
+  }
+  oscillatorObserve(MODEL, estimatorPhaseSigma())
   return Verdict.Accepted
 }
 
@@ -366,20 +457,20 @@ function steer(rate: f64): void {
 function contradicted(ticks: u64, difference: f64, known: f64): Verdict {
   const apart = <f64>(LABEL.seconds - contradictionSecond)
   const agrees = Math.abs(difference - contradiction) <= AGREEMENT + AGREEMENT_RATE * apart && apart > 0 && apart < 60
+  const size = Math.abs(difference)
   contradictions = agrees && contradictions > 0 ? contradictions + 1 : 1
   contradiction = difference
   contradictionSecond = LABEL.seconds
-  const size = Math.abs(difference)
+  if (contradictions === 1) small = size <= JUMP
   const late = difference < 0 && size <= LATEST_CAPTURE
-  const possible = stage !== Stage.Nowhere && (size <= JUMP || size <= <f64>disciplineBound(ticks))
+  const possible = stage !== Stage.Nowhere && (size <= JUMP || size <= ownBound(ticks)) && !runsAway()
   if (contradictions < needed(size, late, possible, known)) {
-    if (contradictions >= ALARMING) disbelieve(difference, late, possible)
+    if (contradictions >= ALARMING && proven) disbelieve(difference, late, possible)
     if (stage === Stage.Following) publish(ticks)
     return Verdict.Rejected
   }
-  const agreed = contradictions
-  if (proven) alarmRaise(possible ? ClockAlarm.Shift : ClockAlarm.Step, difference)
-  acquireKeep(agreed)
+  if (proven) surrender(difference, possible)
+  acquireKeep(contradictions)
   if (possible && size <= SLEWED) {
     stage = Stage.Acquiring
     return acquire(ticks)
@@ -392,11 +483,31 @@ function needed(size: f64, late: bool, possible: bool, known: f64): u32 {
   return size <= known ? CONFIRM : CONFIRM_DOUBTFUL
 }
 
+/** The contradicting pulses move against the line faster than any learnt crystal would make them. */
+function runsAway(): bool {
+  if (!proven || contradictions < PERSIST || acquireCount() < PERSIST) return false
+  acquireKeep(min(contradictions, CONFIDENT))
+  if (!acquireFit(MODEL, captureDelay)) return true
+  return Math.abs(acquireSlope()) > SHAKEN + GATE * sqrt<f64>(noiseVariance() * acquireSlopeVariance())
+}
+
 /** Pulses in a row say otherwise. What could be true widens the bound; what could not raises the alarm. */
 function disbelieve(difference: f64, late: bool, possible: bool): void {
-  if (!proven) return
-  if (!possible) alarmRaise(Math.abs(difference) < 5e8 ? ClockAlarm.Jump : ClockAlarm.Label, difference)
-  else if (!late) doubt = Math.abs(difference)
+  const size = Math.abs(difference)
+  if (!possible) alarmRaise(size < 5e8 ? ClockAlarm.Jump : ClockAlarm.Label, difference)
+  doubt = small && !late ? size : 0
+}
+
+/** The pulses have persisted, and are followed. */
+function surrender(difference: f64, possible: bool): void {
+  alarmRaise(possible ? ClockAlarm.Shift : ClockAlarm.Step, difference)
+  shift = possible && small ? Math.abs(difference) : 0
+  shiftUntil = LABEL.seconds + SHIFT_DOUBT
+}
+
+/** The bound without the doubts that the pulses themselves have raised. */
+function ownBound(ticks: u64): f64 {
+  return <f64>disciplineBound(ticks) - doubt - shift
 }
 
 /** Puts the line where the last label says, and through the pulses that agree with it. */
@@ -416,9 +527,10 @@ function publish(ticks: u64): void {
   let growth: f64 = 1
   if (stage === Stage.Following) {
     const now = BOUND_SIGMAS * estimatorPhaseSigma()
-    const later = BOUND_SIGMAS * sqrt<f64>(estimatorPhaseVariance(SECANT))
-    phase += now + doubt + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
-    growth += (later - now) * (1 / SECANT)
+    const variance = holding ? heldVariance(aheadOf(second + <i64>SECANT)) : estimatorPhaseVariance(SECANT)
+    const later = BOUND_SIGMAS * sqrt<f64>(variance)
+    phase += now + doubt + shift + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
+    growth += Math.max(later - now, 0) * (1 / SECANT)
   } else {
     phase += LATEST_CAPTURE
     growth += ROUGH_RATE

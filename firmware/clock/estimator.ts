@@ -33,12 +33,15 @@ const MOST: f64 = 65_536
 const VICTORY: f64 = 5
 const MEMORY: f64 = 1 - 1.0 / 7200
 
-/** The drift fades with this time constant: e^(-1/600) each second. */
-const FADE_TIME: f64 = 600
+/** The drift fades with this time constant: e^(-1/300) each second. */
+const FADE_TIME: f64 = 300
 const FADE_ONE: f64 = 1 - 1.0 / FADE_TIME
 
 /** A cold crystal beside a processor that has just begun to warm it: 2 ppm within minutes. */
 const WARM_UP_DRIFT: f64 = 7
+
+/** After a holdover the drift is anything that a thermostat does, ns/s/s. */
+const HELD_DRIFT: f64 = 0.3
 
 /** Ceilings of the variances: a second, 300 ppm, 1 ppm/s; floors of frequency and drift. */
 const PHASE_MOST: f64 = 1e18
@@ -122,6 +125,22 @@ export function estimatorDoubt(phase: f64, frequency: f64): void {
   MAIN.p11 += frequency * frequency
   clampSane(MAIN)
   challenge()
+}
+
+/** Without pulses somebody else knows the frequency (ns/s) and the variances of phase and frequency. */
+export function estimatorHold(frequency: f64, phaseVariance: f64, frequencyVariance: f64): void {
+  rival = 0
+  owed = OWED_MOST + 1
+  MAIN.phase = 0
+  MAIN.frequency = frequency
+  MAIN.drift = 0
+  MAIN.p00 = phaseVariance
+  MAIN.p01 = 0
+  MAIN.p02 = 0
+  MAIN.p11 = frequencyVariance
+  MAIN.p12 = 0
+  if (MAIN.p22 < HELD_DRIFT * HELD_DRIFT) MAIN.p22 = HELD_DRIFT * HELD_DRIFT
+  clampSane(MAIN)
 }
 
 /** Seconds pass: 1, or more when nobody has called for a while. */

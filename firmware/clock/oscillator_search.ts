@@ -126,8 +126,10 @@ export function searchStep(): bool {
   const end = historyEnd()
   if (end - historyFirst() < FEWEST) return false
   if (halfway !== 0) {
-    filterCorrect(changetype<Filter>(halfway))
+    const filter = changetype<Filter>(halfway)
     halfway = 0
+    // The history may have moved on, or begun anew, since the other half.
+    if (filter.block >= historyFirst() && filter.block < end) filterCorrect(filter)
     return true
   }
   if (have && searchBest().block < end && searchBest().block >= historyFirst()) {

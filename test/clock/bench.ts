@@ -97,10 +97,15 @@ export class ClockBench {
         labelled = true
         this.label(k, sawtooth, arrival)
       }
-      if (i === 0 || i === perSecond >> 1) exports['poll'](this.ticks(at))
+      if (i === 0 || i === perSecond >> 1) this.poll(this.ticks(at))
       this.samples.push(this.sample(at))
     }
     if (!labelled) this.label(k, sawtooth, k * 1e9 + 990e6)
+  }
+
+  /** Polls until the clock has nothing more to do at once. */
+  poll(ticks: bigint): void {
+    for (let i = 0; i < 100 && this.entry.exports['poll'](ticks) <= ticks; i++);
   }
 
   private label(k: number, sawtooth: number, arrival: number): void {
