@@ -49,7 +49,13 @@ program
   .addOption(new Option('--board <name>', 'what to measure').choices(['all', 'virtual', 'esp32c3']).default('all'))
   .option('--json', 'print JSON instead of a table', false)
   .option('--seconds <n>', 'time for each measurement', positive, 2)
+  .option('--plots <dir>', "draw the clock's errors in its scenarios as SVG into a folder, and measure nothing else")
   .action(async (options) => {
+    if (options.plots !== undefined) {
+      const { clockPlots } = await import('./plots/clock_plots')
+      clockPlots(options.plots)
+      return
+    }
     const { bench } = await import('./bench')
     process.exitCode = await bench(options)
   })
