@@ -17,6 +17,7 @@
 
 import { ecdsaSignatureRead } from './ecdsa_der'
 import { ECDSA_P256_SIZE, ecdsaVerifyFinish, ecdsaVerifyStart, ecdsaVerifyStep } from './ecdsa_p256'
+import { ECDSA_P384_SIZE, p384VerifyGood, p384VerifyStart, p384VerifyStep } from './ecdsa_p384'
 import { HASH_MAX, Hash, hashLength } from './hash'
 import { hashStepsFinish, hashStepsStart, hashStepsStep } from './hash_steps'
 import { RSA_FREE, RSA_MESSAGE, RSA_SIZE, rsaBits, rsaStart, rsaStep } from './rsa'
@@ -77,10 +78,11 @@ class Head {
 
 const HEAD: usize = memory.data(32, 8)
 const DIGEST: usize = memory.data(<i32>HASH_MAX, 8)
-/** r | s of a signature, before the state takes them. */
-const RS_SIZE: usize = 2 * 48
-const P256_SIZE: usize = ECDSA_P256_SIZE + RS_SIZE
-const STATE_SIZE: usize = RSA_SIZE > P256_SIZE ? RSA_SIZE : P256_SIZE
+// r | s of a signature on a curve lies behind the state that takes it.
+const P256_SIZE: usize = ECDSA_P256_SIZE + 2 * 32
+const P384_SIZE: usize = ECDSA_P384_SIZE + 2 * 48
+const ECDSA_SIZE: usize = P256_SIZE > P384_SIZE ? P256_SIZE : P384_SIZE
+const STATE_SIZE: usize = RSA_SIZE > ECDSA_SIZE ? RSA_SIZE : ECDSA_SIZE
 /** The state of the kind that is at work; before that, of the hash. */
 const STATE: usize = memory.data(<i32>STATE_SIZE, 16)
 
@@ -204,6 +206,11 @@ function start(head: Head): bool {
       if (head.keyLength !== 65 || !ecdsaSignatureRead(head.signature, head.signatureLength, rs, 32)) return false
       return ecdsaVerifyStart(STATE, head.key, DIGEST, size, rs)
     }
+    case Kind.P384: {
+      const rs = STATE + ECDSA_P384_SIZE
+      if (head.keyLength !== 97 || !ecdsaSignatureRead(head.signature, head.signatureLength, rs, 48)) return false
+      return p384VerifyStart(STATE, head.key, DIGEST, size, rs)
+    }
   }
   return false
 }
@@ -224,6 +231,10 @@ function run(head: Head): i32 {
     case Kind.P256: {
       if (!ecdsaVerifyStep(STATE)) return 0
       return ecdsaVerifyFinish(STATE) ? 1 : -1
+    }
+    case Kind.P384: {
+      if (!p384VerifyStep(STATE)) return 0
+      return p384VerifyGood(STATE) ? 1 : -1
     }
   }
   return -1
