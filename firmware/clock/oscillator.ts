@@ -28,8 +28,19 @@ import {
   forecastStep,
 } from './oscillator_forecast'
 import { BLOCK, historyAdd, historyClear, NO_TEMPERATURE } from './oscillator_history'
-import { searchBest, searchHalfway, searchInit, searchReady, searchStep, searchUpToDate } from './oscillator_search'
-import { trialCaution, trialHalfway, trialInit, trialStep } from './oscillator_trial'
+import { memoryNote } from './oscillator_memory'
+import {
+  searchBest,
+  searchHalfway,
+  searchInit,
+  searchLearnt,
+  searchPrior,
+  searchReady,
+  searchRenew,
+  searchStep,
+  searchUpToDate,
+} from './oscillator_search'
+import { trialBreak, trialCaution, trialHalfway, trialInit, trialStep } from './oscillator_trial'
 
 /** Until then after power-on the crystal warms up, and nothing is learnt, s. */
 const WARM_UP: f64 = 600
@@ -136,7 +147,11 @@ function close(line: Line): void {
   if (age < WARM_UP) return
   const rate = ((stampDifference(TO, FROM) - ticks) / ticks) * 1e9
   const degrees = degreesCount > 0 ? degreesSum / degreesCount : degreesLast
-  historyAdd(openBlock, <f32>rate, degrees, age)
+  if (historyAdd(openBlock, <f32>rate, degrees, age)) return
+  // A gap of half a day: what the model knew outlives its history.
+  if (searchLearnt()) memoryNote(searchPrior())
+  searchRenew()
+  trialBreak()
 }
 
 /** One slice of learning or forecast, at most 15,000 instructions. True when there is more to do at once. */

@@ -72,9 +72,19 @@ const WARM_OVER: f64 = 0.2
 
 const BLOCKS_A_DAY: i32 = 675
 
-/** The unit of variance begins as if this many innovations of this size had been seen. */
+/** The unit of variance begins as if this many innovations of this size, (ns/s)^2, had been seen; more when it was learnt before. */
 const UNIT_WEIGHT: f64 = 2
 const UNIT_GUESS: f64 = 0.3
+const LEARNT_WEIGHT: f64 = 20
+
+let unitWeight: f64 = UNIT_WEIGHT
+let unitGuess: f64 = UNIT_GUESS
+
+/** Says what the unit of variance is likely to be; 0: nobody knows. */
+export function filterGuess(unit: f64): void {
+  unitWeight = unit > 0 ? LEARNT_WEIGHT : UNIT_WEIGHT
+  unitGuess = unit > 0 ? unit : UNIT_GUESS
+}
 
 @unmanaged
 export class Filter {
@@ -315,10 +325,10 @@ function count(f: Filter, square: f64): void {
 
 /** Variance of the level's step in a block, (ns/s)^2. */
 export function filterUnit(f: Filter): f64 {
-  return (f.squares + UNIT_WEIGHT * UNIT_GUESS) / (f.count + UNIT_WEIGHT)
+  return (f.squares + unitWeight * unitGuess) / (f.count + unitWeight)
 }
 
 /** Minus twice the logarithm of the likelihood, up to a constant. Less is better. */
 export function filterScore(f: Filter): f64 {
-  return (f.count + UNIT_WEIGHT) * logarithm(filterUnit(f)) + f.logarithms + logarithm(f.product)
+  return (f.count + unitWeight) * logarithm(filterUnit(f)) + f.logarithms + logarithm(f.product)
 }

@@ -10,6 +10,7 @@ import {
   Filter,
   filterBegin,
   filterCorrect,
+  filterGuess,
   filterPredict,
   filterScore,
   PRIOR_SIZE,
@@ -69,9 +70,11 @@ let upwards: bool = true
 let turn: u32 = 0
 let period: i32 = 0
 let tried: u32 = 0
+let learnt: bool = false
 let since: u32 = 0
 
 export function searchInit(): void {
+  filterGuess(0)
   best = FILTER_A
   spare = FILTER_B
   memory.fill(changetype<usize>(PRIOR), 0, <usize>PRIOR_SIZE)
@@ -85,6 +88,7 @@ export function searchInit(): void {
   turn = 0
   period = 0
   tried = 0
+  learnt = false
   since = 0
 }
 
@@ -104,6 +108,32 @@ export function searchPrior(): Prior {
 /** There is a model to be believed. */
 export function searchReady(): bool {
   return have && tried >= TRIED
+}
+
+/** The model comes from this boot's own data, not from an earlier one's. */
+export function searchLearnt(): bool {
+  return have && learnt
+}
+
+/** Six numbers that may be a model's parameters. */
+export function searchSensible(theta: usize): bool {
+  for (let i: i32 = 0; i < PARAMETERS; i++) {
+    const value = get(theta, i)
+    if (!(value >= get(LEAST, i) && value <= get(GREATEST, i))) return false
+  }
+  return true
+}
+
+/** Starts from the parameters that an earlier boot found. */
+export function searchRecall(theta: usize): void {
+  memory.copy(BEST_THETA, theta, <usize>THETA_SIZE)
+  tried = TRIED
+}
+
+/** The history begins anew: what the best model knows is in the prior; its run is over. */
+export function searchRenew(): void {
+  trying = false
+  halfway = 0
 }
 
 /** Models that were tried since the start. */
@@ -189,6 +219,7 @@ function judge(): void {
     memory.copy(BEST_THETA, TRY_THETA, <usize>THETA_SIZE)
   }
   since = kind === Kind.Again ? 0 : since + 1
+  if (tried >= 2 * TRIED && kind !== Kind.Again) learnt = true
   if (kind === Kind.Step) nextStep(better)
 }
 

@@ -39,6 +39,32 @@ export function trialInit(): void {
   memory.fill(WEIGHTS, 0, 24)
 }
 
+export const TRIALS_SIZE: i32 = 48
+
+/** The sums and weights, to be kept. */
+export function trialsStore(out: usize): void {
+  memory.copy(out, SQUARES, 24)
+  memory.copy(out + 24, WEIGHTS, 24)
+}
+
+/** Takes them back, if they make sense. */
+export function trialsLoad(data: usize): bool {
+  for (let i: usize = 0; i < 24; i += 8) {
+    const square = load<f64>(data + i)
+    const weight = load<f64>(data + 24 + i)
+    if (!(weight >= 0 && weight <= 10 && square >= 0 && square <= 10 * WORST)) return false
+  }
+  memory.copy(SQUARES, data, 24)
+  memory.copy(WEIGHTS, data + 24, 24)
+  return true
+}
+
+/** The history begins anew: a trial that runs cannot be judged. */
+export function trialBreak(): void {
+  running = false
+  halfway = false
+}
+
 /** One slice. `best`: a model that has taken all blocks. False when there is nothing to do. */
 export function trialStep(best: Filter): bool {
   const filter = aheadFilter(TRIAL)

@@ -7,4 +7,8 @@ export const enum FlashKey {
   Identity = 2,
   /** The same once more: a cell that fails must not cost every client its trust. */
   IdentityCopy = 3,
+  /** clock/oscillator_memory.ts: what was learnt of the crystal. */
+  Oscillator = 4,
+  /** nts/association_keeper.ts: keys and unsent cookies of upstream servers, one key a server, five from here on. */
+  Upstream = 5,
 }

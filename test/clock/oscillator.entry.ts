@@ -4,6 +4,7 @@ import { Line } from '../../firmware/clock/line'
 import * as oscillator from '../../firmware/clock/oscillator'
 import { Filter, filterMean, filterUnit } from '../../firmware/clock/oscillator_filter'
 import * as math from '../../firmware/clock/oscillator_math'
+import { MEMORY_SIZE, memoryRecall, memoryStore } from '../../firmware/clock/oscillator_memory'
 import { searchBest, searchTheta, searchTried } from '../../firmware/clock/oscillator_search'
 import { trialCaution } from '../../firmware/clock/oscillator_trial'
 
@@ -71,4 +72,15 @@ export function cosine(turns: f64): f64 {
 }
 export function sine(): f64 {
   return math.sineOfTurns()
+}
+
+const BLOB: usize = memory.data(256, 8)
+export function blob(): usize {
+  return BLOB
+}
+export function remember(): i32 {
+  return memoryStore(BLOB) ? <i32>MEMORY_SIZE : -1
+}
+export function recall(length: i32): bool {
+  return memoryRecall(BLOB, length)
 }
