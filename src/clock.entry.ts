@@ -3,6 +3,7 @@
 //
 // Ticks are whole numbers below 2^53 and come as f64, so that a call from JavaScript costs no BigInt.
 
+import { clockAlarm, clockAlarmNanos } from '../firmware/clock/alarm'
 import * as clock from '../firmware/clock/clock'
 import { disciplineCalibrate, disciplineDifference } from '../firmware/clock/discipline'
 import { oscillatorTemperature } from '../firmware/clock/oscillator'
@@ -87,6 +88,14 @@ export function rejected(): u32 {
 }
 export function steps(): u32 {
   return clock.clockSteps()
+}
+/** firmware/clock/alarm.ts: ClockAlarm. */
+export function alarm(): u32 {
+  return clockAlarm()
+}
+/** The size of the last alarm: pulses minus clock, ns. */
+export function alarmNanos(): f64 {
+  return <f64>clockAlarmNanos()
 }
 /** The last pulse's time minus the clock's own, ns. */
 export function difference(): f64 {

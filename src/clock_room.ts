@@ -64,8 +64,14 @@ const RECEIVER_ERROR = 30
 /** From the edge to the arrival of its label, in the firmware's ticks: 80 ms. */
 const LABEL_DELAY = FIRMWARE_HZ * 0.08
 
-/** A pulse refused by more than this (ns) is no late capture: somebody has to be told. */
-const ALARMING = 100_000
+/** By firmware/clock/alarm.ts' ClockAlarm. */
+const ALARMS: Record<number, string> = {
+  0: 'over: pulses are followed again',
+  1: 'jump refused: pulses are off by',
+  2: 'label refused: off by',
+  3: 'shift followed:',
+  4: 'gave in to a contradiction of',
+}
 
 /** Polls at one instant before the clock must have come to rest. */
 const POLLS = 10_000
@@ -94,6 +100,8 @@ interface Exports {
   rejected(): number
   steps(): number
   difference(): number
+  alarm(): number
+  alarmNanos(): number
 }
 
 export class ClockRoom {
@@ -110,7 +118,7 @@ export class ClockRoom {
   /** Midnight (POSIX) of the leap second that the pulses announce. */
   private midnight = Number.NaN
   private state = ClockState.Unknown
-  private refusing = false
+  private alarm = 0
 
   constructor(
     module: WebAssembly.Module,
@@ -198,7 +206,6 @@ export class ClockRoom {
     const announced = !Number.isNaN(this.midnight)
     // The edge came later than the tick: that is a sawtooth the other way round.
     const sawtooth = -Math.round(edge.rest * TICK_NANOS * 1000)
-    const rejected = this.clock.rejected()
     this.clock.pulse(
       edge.ticks,
       second,
@@ -210,7 +217,7 @@ export class ClockRoom {
       now,
     )
     this.due = now
-    this.watchPulse(this.clock.rejected() > rejected)
+    this.watch()
     this.pollTo(now)
   }
 
@@ -225,19 +232,14 @@ export class ClockRoom {
     return false
   }
 
-  private watchPulse(refused: boolean): void {
-    const difference = this.clock.difference()
-    if (refused && Math.abs(difference) > ALARMING && this.clock.state() >= ClockState.Locked) {
-      if (!this.refusing) this.raise(`jump refused: the receiver's time is ${sized(difference)} off`)
-      this.refusing = true
-    } else if (!refused && this.refusing) {
-      this.raise('jump over: the receiver agrees again')
-      this.refusing = false
-    }
-    this.watch()
-  }
-
+  /** Tells what has changed. */
   private watch(): void {
+    const alarm = this.clock.alarm()
+    if (alarm !== this.alarm) {
+      this.alarm = alarm
+      const text = ALARMS[alarm] ?? `alarm ${alarm}`
+      this.raise(alarm === 0 ? text : `${text} ${sized(this.clock.alarmNanos())}`)
+    }
     const state = this.clock.state()
     if (state === this.state) return
     if (state === ClockState.Locked) this.raise(this.state === ClockState.Holdover ? 'locked again' : 'locked')
