@@ -91,16 +91,17 @@ function pinFaults(board) {
 }
 
 function flashFaults({ flash, budget, stack }) {
-  const { image, log } = flash
+  const { image, log, anchors } = flash
   const faults = []
   if (image.offset !== 0) faults.push('flash.image.offset is not 0, where direct boot looks')
-  const areas = ['image', 'log', 'settings'].sort((a, b) => flash[a].offset - flash[b].offset)
+  const areas = ['image', 'log', 'anchors', 'settings'].sort((a, b) => flash[a].offset - flash[b].offset)
   areas.forEach((name, i) => {
     const { offset, size } = flash[name]
     const next = areas[i + 1]
     if (next && offset + size > flash[next].offset) faults.push(`flash.${name} overlaps flash.${next}`)
     if (offset + size > flash.size) faults.push(`flash.${name} ends beyond the flash`)
   })
+  if (anchors.offset !== log.offset + log.size) faults.push('flash.anchors does not follow flash.log')
   if (log.size < 4 * 4096) faults.push('flash.log has fewer than 4 sectors')
   if (budget.flash > image.size) faults.push('budget.flash is more than flash.image holds')
   if (stack % 256 !== 0) faults.push('stack is no multiple of 256')
@@ -132,6 +133,7 @@ export function boardHeader(board) {
     SPIN_CYCLES: capture.spinCycles,
     FLASH_LOG_OFFSET: flash.log.offset,
     FLASH_LOG_SIZE: flash.log.size,
+    FLASH_ANCHORS_SIZE: flash.anchors.size,
     FLASH_SETTINGS_OFFSET: flash.settings.offset,
     FLASH_SETTINGS_SIZE: flash.settings.size,
     ADDRESS: commas(network.address),

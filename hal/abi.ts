@@ -91,10 +91,13 @@ export declare function spi_write(header: u32, headerLength: u32, data: usize, l
 /** As `spi_write`, but receives `length` bytes into `data` after the header. */
 export declare function spi_read(header: u32, headerLength: u32, data: usize, length: u32): void
 
-/** Size in bytes of the flash area that the firmware may use; a multiple of the 4096-byte sector. */
+/** Size in bytes of the flash area that the firmware may write; a multiple of the 4096-byte sector. */
 export declare function flash_size(): u32
 
-/** Reads `length` bytes at `offset` of the firmware's flash area. 0 or `HalError.Range`. */
+/**
+ * Reads `length` bytes at `offset` of the firmware's flash area, or behind it, from `flash_size()` on, of the trust anchors
+ * that a tool has put there. 0 or `HalError.Range`.
+ */
 export declare function flash_read(offset: u32, out: usize, length: u32): i32
 
 /**

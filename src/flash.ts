@@ -77,6 +77,7 @@ interface FlashMap {
   size: number
   image: Area
   log: Area
+  anchors: Area
   settings: Area
 }
 
@@ -237,12 +238,12 @@ async function stopWatchdogs(loader: ESPLoader): Promise<void> {
   await loader.writeReg(RTC_CNTL_SWD_WPROTECT, 0)
 }
 
-/** All that the flash map names must be there: the image, the log, the settings. */
+/** All that the flash map names must be there: the image, the log, the anchors, the settings. */
 async function checkFlashSize(loader: ESPLoader, map: FlashMap): Promise<void> {
   const name = await during('the flash does not answer', () => loader.detectFlashSize())
   if (name === undefined) throw new FlashError('the flash chip does not say how large it is')
   const size = Number.parseInt(name, 10) * (name.endsWith('KB') ? 1024 : 1024 * 1024)
-  const needed = Math.max(...[map.image, map.log, map.settings].map((area) => area.offset + area.size))
+  const needed = Math.max(...[map.image, map.log, map.anchors, map.settings].map((area) => area.offset + area.size))
   if (size < needed) throw new FlashError(`the flash has ${size} bytes; the board's flash map needs ${needed}`)
 }
 

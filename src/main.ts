@@ -83,6 +83,20 @@ program
     process.exitCode = await monitor(serialPort, options)
   })
 
+program
+  .command('anchors')
+  .description('make the trust anchors of upstream servers from PEM files, the system bundle by default')
+  .argument('[file...]', 'PEM files with the authorities to trust, instead of the system bundle')
+  .option('--ca <label=file...>', 'an authority for the servers alone that name its label (`ca=LABEL`)', gather, [])
+  .option('--no-system', 'trust none for all servers, only those of --ca')
+  .option('--state <dir>', "the virtual board's folder, which gets anchors.bin", 'state')
+  .option('--out <file>', 'write the image there instead, to be flashed')
+  .option('--list', 'list the anchors that were taken', false)
+  .action(async (files, options) => {
+    const { anchors } = await import('./anchors')
+    process.exitCode = await anchors(files, options)
+  })
+
 const sim = program.command('sim').description('simulations: the clock, the ESP32-C3 and its processor core')
 
 sim
@@ -184,6 +198,10 @@ function positive(text: string): number {
 
 function integers(text: string, before: number[] = []): number[] {
   return [...before, ...text.split(',').map(integer)]
+}
+
+function gather(text: string, before: string[] = []): string[] {
+  return [...before, text]
 }
 
 function port(text: string): number {

@@ -2,6 +2,7 @@
 //
 //   flash.bin   the NOR flash, byte for byte (flash-esp32c3.bin: that of the simulated ESP32-C3, with image and settings).
 //               Holds private keys: readable by its owner only
+//   anchors.bin the trust anchors behind the flash's log, made by `noonmark anchors`; public, and only read
 //   rtc.json    the DS3231's registers and the time at which they were saved; its battery does the rest
 //   ca.pem      the certificate of the board's own authority, for clients; public
 //   lock        who uses the folder: process id and, where the system tells it, when that process began. Two boards in one
@@ -29,6 +30,9 @@ export interface FlashFile {
 
 /** The virtual board's flash is its log area alone. */
 export const VIRTUAL_FLASH: FlashFile = { name: 'flash.bin', size: 16 * 4096 }
+
+/** What `noonmark anchors` writes. */
+export const ANCHORS_FILE = 'anchors.bin'
 
 /** A sentence for the user. */
 export class StateError extends Error {}
@@ -71,6 +75,12 @@ export class StateFolder {
   /** Follows a change of the flash. */
   flashChanged(offset: number, length: number): void {
     writeSync(this.descriptor, this.flash, offset, length, offset)
+  }
+
+  /** The trust anchors; undefined when none were made. */
+  loadAnchors(): Uint8Array | undefined {
+    const file = join(this.path, ANCHORS_FILE)
+    return existsSync(file) ? new Uint8Array(readFileSync(file)) : undefined
   }
 
   /** The RTC as it was saved; undefined when there is none, or none that can be read (a dead battery). */

@@ -92,6 +92,7 @@ class Appliance {
   private makeMachine(): Machine {
     const { options, state, chip } = this
     const rtc = state.loadRtc()
+    const anchors = state.loadAnchors()
     const settings = loopbackBoard(options.address, options.ntpPort, options.kePort, options.option)
     const common = {
       world: new World({ unixOrigin: this.clock.unixOrigin, seed: options.seed }),
@@ -99,6 +100,7 @@ class Appliance {
       flash: state.flash,
       onFlash: (offset: number, length: number) => state.flashChanged(offset, length),
       ...(rtc === undefined ? {} : { rtc }),
+      ...(anchors === undefined ? {} : { anchors }),
       receiver: ublox({ warm: !options.cold, setup: hot }),
       ethernet: w5500({ lan: this.bridge, setup: (part) => this.bridge.attach(part) }),
       onConsole: (text: string) => this.hear(text),

@@ -1,5 +1,5 @@
 // The flash chip. The cache reads it through SPI0; the firmware's log area is read, programmed and erased by commands over
-// SPI1, never through the cache, so no stale line can be seen. TRM chapter 27; command set of every common NOR flash.
+// SPI1 (the anchors behind it are read), never through the cache, so no stale line can be seen. TRM chapter 27; command set of every common NOR flash.
 //
 // While the chip is busy nothing may be fetched from it: this code and every interrupt handler lie in RAM, and the cache is
 // off meanwhile, so that a stray fetch faults instead of reading nonsense. Edges and received bytes are served throughout.
@@ -131,8 +131,8 @@ IN_RAM static bool program_burst(uint32_t address, const uint8_t *data, uint32_t
   return memcmp(found, data, length) == 0;
 }
 
-static bool is_inside(uint32_t offset, uint32_t length) {
-  return offset <= BOARD_FLASH_LOG_SIZE && length <= BOARD_FLASH_LOG_SIZE - offset;
+static bool is_inside(uint32_t offset, uint32_t length, uint32_t size) {
+  return offset <= size && length <= size - offset;
 }
 
 IN_RAM static void read_all(uint32_t address, uint8_t *out, uint32_t length) {
@@ -177,17 +177,17 @@ IN_RAM static bool erase_sector(uint32_t address) {
 uint32_t flash_size(void) { return BOARD_FLASH_LOG_SIZE; }
 
 int32_t flash_read(uint32_t offset, uint8_t *out, uint32_t length) {
-  if (!is_inside(offset, length)) return HAL_RANGE;
+  if (!is_inside(offset, length, BOARD_FLASH_LOG_SIZE + BOARD_FLASH_ANCHORS_SIZE)) return HAL_RANGE;
   read_all(BOARD_FLASH_LOG_OFFSET + offset, out, length);
   return 0;
 }
 
 int32_t flash_write(uint32_t offset, const uint8_t *data, uint32_t length) {
-  if (!is_inside(offset, length)) return HAL_RANGE;
+  if (!is_inside(offset, length, BOARD_FLASH_LOG_SIZE)) return HAL_RANGE;
   return program_all(BOARD_FLASH_LOG_OFFSET + offset, data, length) ? 0 : HAL_FAULT;
 }
 
 int32_t flash_erase(uint32_t offset) {
-  if (!is_inside(offset, SECTOR) || offset % SECTOR != 0) return HAL_RANGE;
+  if (!is_inside(offset, SECTOR, BOARD_FLASH_LOG_SIZE) || offset % SECTOR != 0) return HAL_RANGE;
   return erase_sector(BOARD_FLASH_LOG_OFFSET + offset) ? 0 : HAL_FAULT;
 }

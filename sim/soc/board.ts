@@ -20,7 +20,7 @@ export interface BoardFile {
   rtc: { pins: { sda: number; scl: number; sqw: number | null } }
   leds: { locked: number }
   calibration: Calibration
-  flash: { size: number; image: Area; log: Area; settings: Area }
+  flash: { size: number; image: Area; log: Area; anchors: Area; settings: Area }
 }
 
 export interface Area {

@@ -40,6 +40,8 @@ export interface Esp32c3Options {
   clock: SimClock
   /** Settings that are flashed beside the image; without them those of the board's file hold. */
   settings?: Partial<BoardSettings>
+  /** Trust anchors that are flashed beside the image; without them the area keeps what it held. */
+  anchors?: Uint8Array
   /** What the flash held before; its image and settings areas are written anew. Changes are written through. */
   flash?: Uint8Array
   onFlash?: (offset: number, length: number) => void
@@ -311,9 +313,9 @@ export class Esp32c3Machine implements Machine {
     })
   }
 
-  /** What `noonmark flash` does: image and settings; the log area stays. */
+  /** What `noonmark flash` does: image, settings and anchors; the log area stays. */
   private flashImage(): void {
-    const { image, flash, settings, board } = this.options
+    const { image, flash, settings, anchors, board } = this.options
     const { bytes } = this.flash
     if (flash) bytes.set(flash.subarray(0, bytes.length))
     const area = board.flash.image
@@ -326,8 +328,15 @@ export class Esp32c3Machine implements Machine {
         offset,
       )
     }
+    const written = [area, board.flash.settings]
+    if (anchors) {
+      const { offset, size } = board.flash.anchors
+      bytes.fill(0xff, offset, offset + size)
+      bytes.set(anchors.subarray(0, size), offset)
+      written.push(board.flash.anchors)
+    }
     flash?.set(bytes.subarray(0, flash.length))
-    for (const { offset, size } of [area, board.flash.settings]) if (size > 0) this.options.onFlash?.(offset, size)
+    for (const { offset, size } of written) if (size > 0) this.options.onFlash?.(offset, size)
     this.soc.cpu.flush()
   }
 

@@ -40,6 +40,11 @@ describe('a board file', () => {
     ['has_a_port_out_of_range', (b) => Object.assign(b.network, { ntpPort: 70000 }), /ntpPort is above 65535/],
     ['has_areas_that_overlap', (b) => Object.assign(b.flash.log, { offset: 4096 }), /flash\.image overlaps flash\.log/],
     [
+      'parts_the_anchors_from_the_log',
+      (b) => Object.assign(b.flash, { anchors: { offset: 2097152, size: 4096 } }),
+      /flash\.anchors does not follow flash\.log/,
+    ],
+    [
       'has_an_area_off_its_sector',
       (b) => Object.assign(b.flash.log, { offset: 1048577 }),
       /offset is no multiple of 4096/,
