@@ -2,7 +2,7 @@
 //
 //   PPS edge, receiver's bytes -> gnss -> clock -> NTP replies
 //   RTC -> clock, until the receiver speaks; clock -> RTC, from then on
-//   flash -> key ring, identity -> NTS-KE
+//   flash -> key ring, identity -> NTS-KE; flash -> what was learnt of the crystal -> clock
 //
 // One thread, no waiting: a poll() does at most one NTP request and a bounded share of the public-key work. NTP comes
 // first. Nothing here allocates; every buffer is static.
@@ -35,8 +35,10 @@ import {
   clockState,
 } from './clock/clock'
 import { disciplineCalibrate } from './clock/discipline'
+import { oscillatorKeeperLoad, oscillatorKeeperPoll } from './clock/oscillator_keeper'
 import { restoreInit, restorePoll } from './clock/restore'
 import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
+import { thermometerInit, thermometerPoll } from './clock/thermometer'
 import { consoleCommand } from './console/commands'
 import { lineTake } from './console/line'
 import { say, sayBytes, sayLine, sayNumber, textBytes, textDrained, textLength } from './console/text'
@@ -139,6 +141,8 @@ export function boot(): void {
     sayLine()
   }
   keyringKeeperLoad()
+  oscillatorKeeperLoad()
+  thermometerInit(now)
   identityKeeperLoad(settingsNames(), settingsNamesLength(), settingsAddress())
   ethernetStart(settingsMac(), settingsAddress(), settingsMask(), settingsGateway(), now)
   ntpPortOpen(settingsNtpPort())
@@ -221,6 +225,8 @@ function everySecond(now: u64): void {
   if (clockState() === ClockState.Restored || clockState() === ClockState.Holdover)
     receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
+  thermometerPoll(now)
+  if (locked) oscillatorKeeperPoll(NOW.seconds)
   // In holdover the time is still good enough for dates.
   if (clockState() < ClockState.Locked) {
     keyringKeeperPoll(0)
