@@ -3,6 +3,7 @@
 //   PPS edge, receiver's bytes -> gnss -> clock -> NTP replies
 //   RTC -> clock, until the receiver speaks; clock -> RTC, from then on
 //   flash -> key ring, identity -> NTS-KE; flash -> what was learnt of the crystal -> clock
+//   upstream servers -> samples, and what they say together
 //
 // One thread, no waiting: a poll() does at most one NTP request and a bounded share of the public-key work. NTP comes
 // first. Nothing here allocates; every buffer is static.
@@ -27,12 +28,14 @@ import {
 import {
   ClockState,
   clockErrorNanos,
+  clockFrequency,
   clockInit,
   clockNow,
   clockPoll,
   clockPulse,
   clockRehearse,
   clockState,
+  ERROR_UNKNOWN,
 } from './clock/clock'
 import { disciplineCalibrate } from './clock/discipline'
 import { oscillatorKeeperLoad, oscillatorKeeperPoll } from './clock/oscillator_keeper'
@@ -74,6 +77,7 @@ import {
 } from './gnss/receiver'
 import { kePortIsOpen, kePortOpen, kePortPoll } from './net/ke_port'
 import { ntpPortOpen, ntpPortPoll } from './net/ntp_port'
+import { upstreamCertificateTime, upstreamCrystal, upstreamDue, upstreamInit, upstreamPoll } from './net/upstream'
 import { keyringKeeperLoad, keyringKeeperPoll } from './nts/keyring_keeper'
 import { Instant } from './time/instant'
 import {
@@ -101,6 +105,13 @@ const ERASE_CLEARANCE: u32 = 0x7333_3333
 const RESEED_INTERVAL: u64 = SECOND * 600
 const SEED_SIZE: u32 = 64
 
+/** How wrong the crystal's frequency may be, 1e-9: while pulses have taught it, and by the crystal's specification. */
+const KNOWN_WANDER: u32 = 2_000
+const UNKNOWN_WANDER: u32 = 50_000
+
+/** DatePolicy of nts/ke_client: certificates whose dates cannot be judged are good enough to ask. */
+const UNDECIDED: u32 = 1
+
 /** More than the UART's FIFO can hold, in reads of BYTES_SIZE. */
 const STALE_READS: u32 = 64
 
@@ -117,6 +128,7 @@ let rtcDue: u64 = 0
 let secondDue: u64 = 0
 let reseedDue: u64 = 0
 let seeded: bool = false
+let upstreamFirst: bool = false
 
 export function boot(): void {
   const now = ticks()
@@ -146,6 +158,7 @@ export function boot(): void {
   identityKeeperLoad(settingsNames(), settingsNamesLength(), settingsAddress())
   ethernetStart(settingsMac(), settingsAddress(), settingsMask(), settingsGateway(), now)
   ntpPortOpen(settingsNtpPort())
+  upstreamInit(now)
   reseedDue = now + RESEED_INTERVAL
   say('noonmark boot features=')
   sayNumber(features())
@@ -207,9 +220,15 @@ function serveNetwork(now: u64): bool {
   const begun = ticks()
   if (ntpPortPoll(now) || ticks() - begun > SERVED_TICKS) return true
   do {
-    if (!kePortPoll(now) && !identityKeeperStep()) return false
+    if (!serveStreams(now) && !identityKeeperStep()) return false
   } while (ticks() - now < WORK_TICKS)
   return true
+}
+
+/** The KE port and the upstream take turns in going first. */
+function serveStreams(now: u64): bool {
+  upstreamFirst = !upstreamFirst
+  return upstreamFirst ? upstreamPoll(now) || kePortPoll(now) : kePortPoll(now) || upstreamPoll(now)
 }
 
 function everySecond(now: u64): void {
@@ -225,6 +244,7 @@ function everySecond(now: u64): void {
   if (clockState() === ClockState.Restored || clockState() === ClockState.Holdover)
     receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
+  informUpstream(now)
   thermometerPoll(now)
   if (locked) oscillatorKeeperPoll(NOW.seconds)
   // In holdover the time is still good enough for dates.
@@ -234,6 +254,18 @@ function everySecond(now: u64): void {
   }
   keyringKeeperPoll(NOW.seconds)
   identityKeeperPoll(NOW.seconds)
+}
+
+/** How far the ticks and the time can be trusted, for the upstream's arithmetic and for certificates. */
+function informUpstream(now: u64): void {
+  const disciplined = clockState() >= ClockState.Locked
+  upstreamCrystal(disciplined ? clockFrequency() : 0, disciplined ? KNOWN_WANDER : UNKNOWN_WANDER)
+  const error = clockErrorNanos(now)
+  if (error === ERROR_UNKNOWN) upstreamCertificateTime(i64.MIN_VALUE, i64.MAX_VALUE, UNDECIDED)
+  else {
+    const seconds = <i64>(error / 1_000_000_000) + 1
+    upstreamCertificateTime(NOW.seconds - seconds, NOW.seconds + seconds, UNDECIDED)
+  }
 }
 
 /** Opens the KE port once there is a certificate to show, and says so. */
@@ -258,6 +290,8 @@ function nextDue(now: u64): u64 {
   if (clockDue < due) due = clockDue
   if (rtcDue < due) due = rtcDue
   if (secondDue < due) due = secondDue
+  const upstream = upstreamDue(now)
+  if (upstream < due) due = upstream
   return due
 }
 

@@ -3,6 +3,8 @@
 //   help     what there is
 //   status   one line: the clock's state, its error bound, what was served
 //   counts   every counter, one a line
+//   sources  upstream servers, and what they say together
+//   authdata their keys and cookies
 //   ca       the authority's certificate in PEM: what clients are to trust
 //   version  the firmware's version
 
@@ -33,6 +35,7 @@ import { identityKeeperAuthority, identityKeeperAuthorityLength } from '../tls/i
 import { pemEncode } from '../tls/pem'
 import { lineBytes, lineLength } from './line'
 import { say, sayBytes, sayLine, sayNumber, sayPadded, saySigned } from './text'
+import { sayAuthData, saySources } from './upstream'
 
 const NOW = changetype<Instant>(memory.data(16, 8))
 const CIVIL = changetype<Civil>(memory.data(24, 8))
@@ -43,6 +46,8 @@ const PEM: usize = memory.data(800, 8)
 export function consoleCommand(now: u64): void {
   if (is('status')) sayStatus(now)
   else if (is('counts')) sayCounts()
+  else if (is('sources')) saySources(now)
+  else if (is('authdata')) sayAuthData(now)
   else if (is('ca')) sayAuthority()
   else if (is('version')) sayVersion()
   else if (is('help')) sayHelp()
@@ -62,7 +67,7 @@ function sayVersion(): void {
 }
 
 function sayHelp(): void {
-  say('commands: status counts ca version help')
+  say('commands: status counts sources authdata ca version help')
   sayLine()
 }
 

@@ -7,5 +7,5 @@ export const SOCKET_NTP_STRANGERS: u32 = 1
 /** NTS key establishment: one connection each. */
 export const SOCKET_KE_FIRST: u32 = 2
 export const SOCKET_KE_COUNT: u32 = 5
-/** Left for DHCP and DNS. */
-export const SOCKET_SPARE: u32 = 7
+/** What the appliance asks others: DNS, key exchanges as a client, NTP requests; one at a time. */
+export const SOCKET_UPSTREAM: u32 = 7

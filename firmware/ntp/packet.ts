@@ -50,6 +50,11 @@ export const enum NtpMode {
 export const enum KissCode {
   /** 'INIT': the server has not synchronized yet. */
   Init = 0x494e_4954,
+  /** 'DENY', 'RSTR': the server does not want to be asked (RFC 5905 section 7.4). */
+  Deny = 0x4445_4e59,
+  Restrict = 0x5253_5452,
+  /** 'RATE': the server is asked too often. */
+  Rate = 0x5241_5445,
   /** 'NTSN': the cookie or the authenticator is no good. */
   NtsNak = 0x4e54_534e,
 }
