@@ -163,6 +163,7 @@ const CALIBRATION = [
   'plainReplyPs',
   'sealedReplyPs',
   'wireResidualPs',
+  'endToIntPs',
 ]
 
 /** Texts separated by NUL as one C string literal. */

@@ -125,9 +125,9 @@ export declare function console_read(out: usize, capacity: u32): u32
 export declare function console_write(data: usize, length: u32): u32
 
 /**
- * The board's own settings, written at `out` (at most `capacity` bytes); returns the length, at least 60:
+ * The board's own settings, written at `out` (at most `capacity` bytes); returns the length, at least 64:
  * `mac(6) | ntp port u16 | ke port u16 | address(4) | mask(4) | gateway(4) | layout u8 = 1 | 0 u8 | names length u16 |
- * options length u16 | calibration: 8 times i32 | names | options`.
+ * options length u16 | calibration: 9 times i32 | names | options`.
  * Integers are little-endian. Names are ASCII, separated by NUL, the first is the device's own; at most 228 bytes. Options
  * are ASCII lines `key=value`, separated by NUL; at most 1024 bytes (docs/operating.md lists them).
  * Calibration, constants of this board in picoseconds (positive: later):
@@ -139,6 +139,7 @@ export declare function console_write(data: usize, length: u32): u32
  *   20 plain reply     start value: from T3's reading to the end of that SPI frame, plain NTP
  *   24 sealed reply    start value: the same with NTS
  *   28 wire residual   what may remain of an arrival or a departure, as a standard deviation over boards
+ *   32 end to INTn     from a reply's last bit on the wire to INTn's edge for SENDOK
  */
 export declare function board_config(out: usize, capacity: u32): u32
 

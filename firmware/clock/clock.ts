@@ -157,9 +157,12 @@ export function clockReferenceTime(out: Instant): void {
   out.leap = REFERENCE.leap
 }
 
-/** The error bound as root dispersion, NTP short format (16.16 s), rounded up; at most 16 s. */
-export function clockRootDispersion(atTicks: u64): u32 {
-  const nanos = clockErrorNanos(atTicks)
+/**
+ * The error bound, and `more` nanoseconds that do not come from the clock, as root dispersion: NTP short format (16.16 s),
+ * rounded up; at most 16 s.
+ */
+export function clockRootDispersion(atTicks: u64, more: u64 = 0): u32 {
+  const nanos = clockErrorNanos(atTicks) + more
   if (nanos >= 16_000_000_000) return MAX_DISPERSION
   // 2^16 / 1e9 as 2^-32 units: 281474.98
   return <u32>((nanos * 281_475) >> 32) + 1

@@ -27,8 +27,9 @@ import { w5500Status } from '../drivers/w5500'
 import { socketCounters } from '../drivers/w5500_socket'
 import { udpCounters } from '../drivers/w5500_udp'
 import { receiverReason } from '../gnss/receiver'
+import { departureCheck, departureDoubt } from '../net/departure'
 import { keCounters } from '../net/ke_port'
-import { NTP_COUNTS, NtpCount, ntpCounter } from '../ntp/counters'
+import { NTP_COUNTS, NtpCount, NtpNote, ntpCounter, ntpNoted } from '../ntp/counters'
 import { Civil, civilFromUnix } from '../time/civil'
 import { Instant, nanosFromFraction } from '../time/instant'
 import { identityKeeperAuthority, identityKeeperAuthorityLength } from '../tls/identity_keeper'
@@ -103,6 +104,10 @@ function sayStatus(now: u64): void {
   sayNumber(ntpCounter(NtpCount.ServedNts))
   say(' ke=')
   sayNumber(keCounters().served)
+  say(' interleaved=')
+  sayNumber(ntpNoted(NtpNote.Interleaved) + ntpNoted(NtpNote.InterleavedNts))
+  say(' merged=')
+  sayNumber(ntpNoted(NtpNote.Merged))
   say(' dropped=')
   sayNumber(dropped())
   sayLine()
@@ -170,6 +175,10 @@ function sayCounts(): void {
   const sockets = socketCounters()
   count('udp.exact-stamps', sockets.exactStamps)
   count('udp.merged-stamps', sockets.mergedStamps)
+  const departures = departureCheck()
+  count('udp.departures-seen', departures.seen)
+  count('udp.departures-missed', departures.missed)
+  count('udp.departure-doubt-ns', departureDoubt())
   const chip = w5500Status()
   count('w5500.link', chip.link)
   count('w5500.restarts', chip.restarts)
@@ -197,6 +206,10 @@ function sayNtpCounts(): void {
   count('ntp.field', ntpCounter(NtpCount.Field))
   count('ntp.nts-field', ntpCounter(NtpCount.NtsField))
   count('ntp.room', ntpCounter(NtpCount.Room))
+  count('ntp.interleaved', ntpNoted(NtpNote.Interleaved))
+  count('ntp.interleaved-nts', ntpNoted(NtpNote.InterleavedNts))
+  count('ntp.interleaved-unknown', ntpNoted(NtpNote.InterleavedUnknown))
+  count('ntp.merged-arrivals', ntpNoted(NtpNote.Merged))
 }
 
 function count(name: string, value: u32): void {

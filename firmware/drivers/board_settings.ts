@@ -9,14 +9,14 @@ import { loadU16le, loadU32be } from '../bytes/endian'
 
 /**
  * Layout: `mac(6) | ntp u16 | ke u16 | address(4) | mask(4) | gateway(4) | layout u8 | 0 u8 | names length u16 |
- * options length u16 | calibration: 8 times i32 | names | options`.
+ * options length u16 | calibration: 9 times i32 | names | options`.
  */
-const FIXED: u32 = 60
+const FIXED: u32 = 64
 const LAYOUT: u32 = 1
 const NAMES_MAX: u32 = 228
 /** Bytes of options at most. */
 export const OPTIONS_MAX: u32 = 1024
-const IMAGE: usize = memory.data(60 + 228 + 1024, 8)
+const IMAGE: usize = memory.data(64 + 228 + 1024, 8)
 
 const NTP_PORT: u32 = 123
 const NTS_KE_PORT: u32 = 4460
@@ -31,6 +31,7 @@ export const enum Calibration {
   PlainReply = 48,
   SealedReply = 52,
   WireResidual = 56,
+  EndToInt = 60,
 }
 
 let imageLength: u32 = 0

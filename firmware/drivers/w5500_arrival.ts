@@ -7,7 +7,9 @@
 // Any other datagram gets the time at which it was seen, which is later than its arrival but never earlier, and the
 // width of the interval in which it must have arrived. A server that claims such a time as exact would lie.
 //
-// Ticks as in hal/abi.ts. Stamps are times of INTn; `FRAME_END_TO_INT` before that the frame's last bit arrived.
+// INTn was high just before an edge, so nothing that waits now came before the only new edge, whoever's it was.
+//
+// Ticks as in hal/abi.ts. Stamps are times of INTn: the frame's last bit arrived earlier by the board's constants.
 
 /** `ticks u64 | spread u32 | restSpread u32 | used u32 | 0`, 24 bytes, 8-aligned. One for a pin INTn. */
 @unmanaged
@@ -33,8 +35,8 @@ export const enum Stamp {
   Merged = 1,
 }
 
-/** INTn falls this long after the frame's last bit: 17 us, measured by the authors of two W5500 time servers. */
-export const FRAME_END_TO_INT: u64 = 272
+/** An edge that was taken late was so by less than this: 10 us. A handler waits for a cache line, or for another edge's. */
+const LATE_LIMIT: u32 = 160
 
 /**
  * Stamps one look at a socket's RX buffer and spends its edges. `from`: ticks of the socket's previous look; what the
@@ -53,10 +55,13 @@ export function stampLook(
   seen: u64,
   countAfter: u32,
 ): Stamp {
-  const own = alone && count - state.used === 1 && edge > trusted && edge <= seen
+  const only = count - state.used === 1 && edge > trusted && edge <= seen
+  const own = only && alone
+  // A late edge was earlier than it says.
+  const since = only ? edge - (late === 0 ? 0 : <u64>LATE_LIMIT) : from
   state.ticks = own ? edge : seen
-  state.spread = own && late === 0 ? 0 : width(from, state.ticks)
-  state.restSpread = width(own ? edge : from, seen)
+  state.spread = width(since, state.ticks)
+  state.restSpread = width(since, seen)
   state.used = countAfter
   return own && late === 0 ? Stamp.Exact : Stamp.Merged
 }

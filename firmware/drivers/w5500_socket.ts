@@ -99,6 +99,16 @@ export class Socket {
   /** UDP: the destination in the chip's registers is `peer`:`peerPort` with this MAC (0: unknown). */
   macLow: u32
   macHigh: u32
+  /** UDP: `Watch` bits. */
+  watch: u32
+}
+
+/** Does the end of a SEND pull INTn? */
+export const enum Watch {
+  /** Sn_IMR lets SENDOK through. */
+  On = 1,
+  /** INTn fell for SENDOK or for RECV, nobody knows which: the next look's first datagram cannot claim the edge. */
+  Doubt = 2,
 }
 
 export const NO_PARTNER: u32 = 8
@@ -165,6 +175,7 @@ export function clearProgress(socket: Socket): void {
   socket.resolvedFor = 0
   socket.macLow = 0
   socket.macHigh = 0
+  socket.watch = 0
 }
 
 /** Writes a command. The previous one has been accepted before. */

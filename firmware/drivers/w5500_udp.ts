@@ -13,12 +13,14 @@
 //    5 R datagram       header and data    11 W TX_WR
 //    6 W RX_RD                             12 W CR=SEND_MAC
 // A datagram of more than 256 bytes that is not alone costs one more. SENDOK is found by 2 of the next request; when the
-// next one is there at once, by two frames more. SENDOK does not pull INTn: every edge of INTn is an arrival.
+// next one is there at once, by two frames more. SENDOK pulls INTn only for a reply whose end is watched (`udpWatch`): one
+// frame to let it through, and one to stop it for the next reply that is not watched. All other edges of INTn are arrivals.
 //
-// The arithmetic of T2 and T3: `ticks` of a datagram is the end of its frame on the wire. After `udpPrepare`, `udpSend`
-// costs three frames, and the reply's first bit leaves SEND_TO_FRAME after `udpSentTicks()`.
+// The arithmetic of T2 and T3: `ticks` of a datagram is the time of INTn; the end of its frame on the wire is earlier by the
+// board's constants. After `udpPrepare`, `udpSend` costs three frames; the reply's first bit leaves some time after
+// `udpSentTicks()`, again a constant of the board. `udpDeparted` tells when INTn said that a watched frame had left.
 
-import { ticks } from '../../hal/abi'
+import { Channel, capture, ticks } from '../../hal/abi'
 import { loadU16be, loadU32be, storeU16be, storeU32be } from '../bytes/endian'
 import { Neighbourhood, neighbourFind, neighbourLearn, neighbourUnreachable, strangerAllowed } from './neighbours'
 import {
@@ -37,10 +39,11 @@ import {
   w5500InterruptMask,
   w5500Up,
   writeSocket,
+  writeSocket8,
   writeSocket16,
   writeTx,
 } from './w5500'
-import { Arrivals, FRAME_END_TO_INT, Stamp, stampLook } from './w5500_arrival'
+import { Arrivals, Stamp, stampLook } from './w5500_arrival'
 import {
   accepted,
   command,
@@ -57,14 +60,15 @@ import {
   socketCounters,
   socketRelease,
   takeCauses,
+  Watch,
 } from './w5500_socket'
 
 /** A received datagram; 40 bytes, 8-aligned. Valid until the next `udpReceive`. */
 @unmanaged
 export class Datagram {
-  /** End of the frame on the wire, or an upper bound of it. */
+  /** INTn's fall for it, or an upper bound of that. */
   ticks: u64
-  /** It may have ended earlier by up to this many ticks; 0 for an exact time. */
+  /** It may have fallen earlier by up to this many ticks; 0 for an exact time. */
   spread: u32
   /** `Stamp` */
   stamp: u32
@@ -108,8 +112,18 @@ export class UdpCounters {
 /** Largest UDP payload of one Ethernet frame. */
 export const UDP_MAX: u32 = 1472
 
-/** From SEND to the frame's first bit: 57 us, measured by the authors of two W5500 time servers. */
-export const SEND_TO_FRAME: u64 = 912
+/** What INTn said of the end of a watched SEND. */
+export const enum Departure {
+  /** Nothing yet, or nothing was watched. */
+  None = 0,
+  /** It fell for the SEND's end alone: `udpDepartedTicks`. */
+  Seen = 1,
+  /** The SEND has ended, but the edge was another's too, was lost, or was taken late. */
+  Missed = 2,
+}
+
+/** From SEND to the frame's first bit, about: 57 us, measured by the authors of two W5500 time servers. For asking in time. */
+const SEND_TO_FRAME: u64 = 912
 
 const HEADER: u32 = 8
 /** Up to this many payload bytes are read together with the header when they may belong to one datagram. */
@@ -130,9 +144,15 @@ const DATAGRAM: usize = memory.data(40, 8)
 const ARRIVALS: usize = memory.data(24, 8)
 const COUNTERS: usize = memory.data(32, 8)
 const DESTINATION: usize = memory.data(16, 8)
+/** `count u32 | late u32 | ticks u64`, as `capture` writes it. */
+const EDGE: usize = memory.data(16, 8)
 /** Sockets that stamp: their RECV pulls INTn. */
 let stamped: u32 = 0
 let sentTicks: u64 = 0
+let departure: Departure = Departure.None
+let departedTicks: u64 = 0
+/** Edges until here are known to be others' than the watched SEND's end. */
+let othersEdges: u32 = 0
 let preparedSocket: u32 = 0
 let preparedPeer: u32 = 0
 let preparedRoute: Route = Route.None
@@ -193,6 +213,7 @@ export function udpReceive(n: u32, limit: u32, now: u64): Datagram {
  */
 export function udpPrepare(n: u32, ip: u32, port: u32, now: u64): Route {
   preparedRoute = Route.None
+  departure = Departure.None
   if (!isHost(ip) || port === 0) {
     udpCounters().noHost++
     return Route.None
@@ -213,6 +234,16 @@ export function udpPrepare(n: u32, ip: u32, port: u32, now: u64): Route {
   return preparedRoute
 }
 
+/** INTn shall tell when the prepared reply has left, or shall not. Only for `Route.Known`. */
+export function udpWatch(wanted: bool): void {
+  const socket = socketAt(preparedSocket)
+  const on: bool = wanted || sendCausesHidden
+  if (preparedRoute !== Route.Known || on === ((socket.watch & Watch.On) !== 0)) return
+  // Nothing is on its way, so no SENDOK stands.
+  writeSocket8(preparedSocket, Sn.IMR, on ? Cause.RECV | Cause.SENDOK | Cause.TIMEOUT : Cause.RECV)
+  socket.watch = (socket.watch & Watch.Doubt) | (on ? Watch.On : 0)
+}
+
 /** Sends the prepared reply. False: it was not prepared, or the chip failed meanwhile. */
 export function udpSend(data: usize, length: u32): bool {
   const route = preparedRoute
@@ -227,6 +258,7 @@ export function udpSend(data: usize, length: u32): bool {
   if (!command(n, known ? Command.SEND_MAC : Command.SEND)) return false
   const end = ticks()
   sentTicks = end
+  if (known && (socket.watch & Watch.On) !== 0) othersEdges = edgeCount()
   socket.sending = known ? Sending.Direct : Sending.Resolving
   socket.sentAt = end
   if (!known) socket.resolvedFor = preparedPeer
@@ -244,6 +276,16 @@ export function udpSend(data: usize, length: u32): bool {
  */
 export function udpSentTicks(): u64 {
   return sentTicks
+}
+
+/** What became of the last reply that was watched. */
+export function udpDeparted(): Departure {
+  return departure
+}
+
+/** When INTn fell for its end. */
+export function udpDepartedTicks(): u64 {
+  return departedTicks
 }
 
 /** Time of a UDP frame on a 100 Mbit/s wire, preamble to FCS, in ticks. */
@@ -267,6 +309,7 @@ export function udpBring(n: u32, now: u64): void {
   const socket = socketAt(n)
   const interrupts: u32 = sendCausesHidden ? Cause.RECV | Cause.SENDOK | Cause.TIMEOUT : Cause.RECV
   socket.open = openSocket(n, 2, socket.port, interrupts, Status.UDP) ? 1 : 0
+  socket.watch = sendCausesHidden ? Watch.On : 0
   socket.openAt = now + REOPEN_INTERVAL
   socket.asked = now
   socket.trusted = now
@@ -304,7 +347,10 @@ function waits(socket: Socket): bool {
 function serve(n: u32, now: u64): void {
   const socket = socketAt(n)
   socket.attention = 0
+  const watched = isWatched(socket)
+  if (watched) capture(Channel.EthernetInt, EDGE)
   const answer = takeCauses(n, 0x1f)
+  if (watched) takeEdge(socket, answer)
   if (answer >> 8 !== Status.UDP) {
     socketCounters().socketsLost++
     socket.open = 0
@@ -376,7 +422,7 @@ function describe(n: u32, length: u32): void {
 /** Decides the stamps of what was just seen. A look that found nothing spends its edges all the same. */
 function stampNext(socket: Socket, from: u64): void {
   const all = changetype<Arrivals>(ARRIVALS)
-  const alone = socket.alone !== 0
+  const alone = socket.alone !== 0 && (socket.watch & Watch.Doubt) === 0
   const edges = edgeCount()
   socket.firstStamp = stampLook(
     all,
@@ -389,6 +435,7 @@ function stampNext(socket: Socket, from: u64): void {
     socket.seen,
     edges,
   )
+  socket.watch &= ~Watch.Doubt
   socket.trusted = socket.asked
   socket.firstTicks = all.ticks
   socket.firstSpread = all.spread
@@ -403,7 +450,7 @@ function stamp(socket: Socket): void {
   socket.first = 0
   datagram.stamp = first ? socket.firstStamp : <u32>Stamp.Merged
   datagram.spread = first ? socket.firstSpread : socket.restSpread
-  datagram.ticks = (first ? socket.firstTicks : socket.seen) - FRAME_END_TO_INT
+  datagram.ticks = first ? socket.firstTicks : socket.seen
   if (datagram.stamp === Stamp.Exact) socketCounters().exactStamps++
   else socketCounters().mergedStamps++
 }
@@ -455,7 +502,10 @@ function prepared(n: u32, ip: u32, port: u32, route: Route): void {
 /** Asks the chip whether a SEND has ended. Leaves RECV standing: it belongs to the look that takes its edge. */
 function askSend(n: u32, now: u64): void {
   const socket = socketAt(n)
+  const watched = isWatched(socket)
+  if (watched) capture(Channel.EthernetInt, EDGE)
   const answer = takeCauses(n, Cause.SENDOK | Cause.TIMEOUT)
+  if (watched) takeEdge(socket, answer)
   if ((answer & Cause.SENDOK) !== 0) sendEnded(n, true, now)
   else if ((answer & Cause.TIMEOUT) !== 0) sendEnded(n, false, now)
   else if (answer >> 8 !== Status.UDP) {
@@ -464,6 +514,30 @@ function askSend(n: u32, now: u64): void {
     socket.openAt = now
   } else if (now >= socket.giveUpAt || (now >= socket.sentAt + SEND_LIMIT && endIsHidden(n))) sendStuck(n, now)
   else socket.askAt = now + (socket.sending === Sending.Direct ? ASK_INTERVAL : ASK_STRANGER)
+}
+
+/** A SEND_MAC is on its way whose end pulls INTn. */
+function isWatched(socket: Socket): bool {
+  return (socket.watch & Watch.On) !== 0 && socket.sending === Sending.Direct
+}
+
+/**
+ * Whose is the latest edge (in EDGE, from before `answer` was read)? The end of the SEND's, when it is the only one since
+ * others' and no RECV stands beside it. With a RECV it may be either's, and no datagram may claim it.
+ */
+function takeEdge(socket: Socket, answer: u32): void {
+  if ((answer & (Cause.SENDOK | Cause.TIMEOUT)) === 0) {
+    othersEdges = edgeCount()
+    return
+  }
+  const count = load<u32>(EDGE)
+  const own: bool = (answer & Cause.RECV) === 0 && count - othersEdges === 1
+  departure = own && load<u32>(EDGE, 4) === 0 ? Departure.Seen : Departure.Missed
+  departedTicks = load<u64>(EDGE, 8)
+  // A datagram that waits has its edge already, and spends them all at its look.
+  if (socket.input !== 0) return
+  if ((answer & Cause.RECV) !== 0) socket.watch |= Watch.Doubt
+  else changetype<Arrivals>(ARRIVALS).used = count
 }
 
 function sendEnded(n: u32, ok: bool, now: u64): void {

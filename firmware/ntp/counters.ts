@@ -40,6 +40,28 @@ export const enum NtpCount {
 /** Number of counters. */
 export const NTP_COUNTS: u32 = 15
 
+/** What else is counted of packets that were answered. */
+export const enum NtpNote {
+  /** The reply was interleaved (RFC 9769). */
+  Interleaved = 0,
+  /** The same, with NTS. */
+  InterleavedNts = 1,
+  /** It was asked for, but the transmit time was not known: an ordinary reply. */
+  InterleavedUnknown = 2,
+  /** The arrival time is not the request's own edge: merged with another's, lost, or taken late. */
+  Merged = 3,
+}
+
+export function ntpNote(note: NtpNote): void {
+  const counter = NOTES + ((<usize>note) << 2)
+  store<u32>(counter, load<u32>(counter) + 1)
+}
+
+/** How often this was. */
+export function ntpNoted(note: NtpNote): u32 {
+  return load<u32>(NOTES + ((<usize>note) << 2))
+}
+
 export function ntpCount(outcome: NtpCount): void {
   const counter = COUNTERS + ((<usize>outcome) << 2)
   store<u32>(counter, load<u32>(counter) + 1)
@@ -51,3 +73,4 @@ export function ntpCounter(outcome: u32): u32 {
 }
 
 const COUNTERS: usize = memory.data(4 * 15, 4)
+const NOTES: usize = memory.data(4 * 4, 4)

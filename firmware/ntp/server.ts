@@ -2,12 +2,12 @@
 //
 // In: a datagram, and T2, the instant at which it arrived. Out: the reply in the caller's transmit buffer, or silence.
 // T3 is read from the clock as late as the authenticator allows. A reply is never longer than its request; nothing is
-// kept between packets but the counters.
+// kept between packets but the counters and what interleaved.ts keeps for the clients that ask for its mode.
 //
 // An unsynchronized clock answers with LI 3, stratum 0 and the kiss code INIT, and any kiss packet repeats the client's
 // own transmit timestamp as T2 and T3: "undefined" by RFC 5905 section 7.4, and of no use to a client that takes them.
 
-import { storeU32be } from '../bytes/endian'
+import { storeU32be, storeU64be } from '../bytes/endian'
 import {
   clockLeap,
   clockNow,
@@ -15,14 +15,23 @@ import {
   clockReferenceId,
   clockReferenceTime,
   clockRootDispersion,
+  clockSteps,
   clockStratum,
   clockTicks,
 } from '../clock/clock'
 import { wipe } from '../crypto/constant_time'
 import { COOKIE_KEYS_SIZE, CookieKeys } from '../nts/cookie'
 import { Instant } from '../time/instant'
-import { NtpCount, ntpCount } from './counters'
+import { NtpCount, NtpNote, ntpCount, ntpNote } from './counters'
 import { FIELD_HEADER_LENGTH } from './extension_field'
+import {
+  interleavedAsked,
+  interleavedFind,
+  interleavedKeep,
+  interleavedUnknown,
+  receiveTimestamp,
+  transmitTimestamp,
+} from './interleaved'
 import { ntsReplyLength, prepareNtsReply, sealNtsReply } from './nts_reply'
 import { checkNtsRequest } from './nts_request'
 import {
@@ -56,6 +65,7 @@ import { transmitDelay, transmitDelayLearn } from './transmit_delay'
 export function ntpServe(request: usize, length: u32, t2: Instant, reply: usize, capacity: u32): u32 {
   const reason = readRequest(request, length, REQUEST)
   timedLength = 0
+  interleavedUnknown()
   if (reason !== ACCEPTED) return drop(reason)
   if (NTP_HEADER_LENGTH + uniqueIdentifierSize() > capacity) return drop(NtpCount.Room)
   return isNts(REQUEST) ? serveNts(t2, reply, capacity) : servePlain(t2, reply)
@@ -67,9 +77,13 @@ export function ntpLearnTransmitDelay(delay: u32): void {
   timedLength = 0
 }
 
-/** How much earlier than its `t2` the next request may have arrived, in 2^-16 s: the reply's root dispersion contains it. */
-export function ntpSetArrivalSpread(spread: u32): void {
-  arrivalSpread = spread
+/**
+ * For the next request: the client's address, and what its timestamps may be wrong by, besides the clock, in nanoseconds: the
+ * reply's root dispersion contains it.
+ */
+export function ntpSetPeer(address: u32, wireError: u64): void {
+  peerAddress = address
+  peerError = wireError
 }
 
 /** The tick at which the last reply's T3 was read. */
@@ -80,7 +94,7 @@ export function ntpTransmitTicks(): u64 {
 function servePlain(t2: Instant, reply: usize): u32 {
   const length = NTP_HEADER_LENGTH + putUniqueIdentifier(reply)
   const outcome = putHeader(t2, reply, NtpCount.Served)
-  if (outcome === NtpCount.Served) putTransmitTime(reply, length, false)
+  if (outcome === NtpCount.Served && !putInterleaved(reply, false)) putTransmitTime(reply, length, false)
   ntpCount(outcome)
   return length
 }
@@ -104,7 +118,7 @@ function answerNts(t2: Instant, reply: usize, capacity: u32): u32 {
   if (cookies === 0) return drop(NtpCount.Room)
   const outcome = putHeader(t2, reply, NtpCount.ServedNts)
   const length = ntsReplyLength(KEYS, at, cookies)
-  if (outcome === NtpCount.ServedNts) putTransmitTime(reply, length, true)
+  if (outcome === NtpCount.ServedNts && !putInterleaved(reply, true)) putTransmitTime(reply, length, true)
   sealNtsReply(KEYS, reply, at, length)
   ntpCount(outcome)
   return length
@@ -125,10 +139,11 @@ function putHeader(t2: Instant, reply: usize, served: NtpCount): NtpCount {
     return NtpCount.Unsynchronized
   }
   putCommon(reply, leap, stratum, clockReferenceId())
-  storeU32be(reply + NTP_ROOT_DISPERSION, clockRootDispersion(now) + arrivalSpread)
+  storeU32be(reply + NTP_ROOT_DISPERSION, clockRootDispersion(now, peerError))
   clockReferenceTime(INSTANT)
   putTimestamp(reply + NTP_REFERENCE_TIMESTAMP, INSTANT)
-  putTimestamp(reply + NTP_RECEIVE_TIMESTAMP, t2)
+  received = receiveTimestamp(t2)
+  storeU64be(reply + NTP_RECEIVE_TIMESTAMP, received)
   return served
 }
 
@@ -155,6 +170,24 @@ function putCommon(reply: usize, leap: u32, stratum: u32, referenceId: u32): voi
   copyTimestamp(reply + NTP_ORIGIN_TIMESTAMP, request + NTP_TRANSMIT_TIMESTAMP)
 }
 
+/**
+ * If the client asks for interleaved mode, this exchange is kept for its next request; and if the last one is known, the
+ * reply gets its transmit time, and the request's receive timestamp as origin. False: it is to be an ordinary reply.
+ */
+function putInterleaved(reply: usize, sealed: bool): bool {
+  if (!interleavedAsked(REQUEST.packet)) return false
+  const transmit = interleavedFind(REQUEST.packet, peerAddress, sealed, clockSteps())
+  interleavedKeep(received, peerAddress)
+  if (transmit === 0) {
+    ntpNote(NtpNote.InterleavedUnknown)
+    return false
+  }
+  ntpNote(sealed ? NtpNote.InterleavedNts : NtpNote.Interleaved)
+  copyTimestamp(reply + NTP_ORIGIN_TIMESTAMP, REQUEST.packet + NTP_RECEIVE_TIMESTAMP)
+  storeU64be(reply + NTP_TRANSMIT_TIMESTAMP, transmit)
+  return true
+}
+
 /** T3: when a reply of `length` bytes, `sealed` by NTS or not, will leave. */
 function putTransmitTime(reply: usize, length: u32, sealed: bool): void {
   const delay = transmitDelay(length, sealed)
@@ -165,7 +198,7 @@ function putTransmitTime(reply: usize, length: u32, sealed: bool): void {
   const fraction = <u64>INSTANT.fraction + <u64>delay
   INSTANT.fraction = <u32>fraction
   INSTANT.seconds += <i64>(fraction >> 32)
-  putTimestamp(reply + NTP_TRANSMIT_TIMESTAMP, INSTANT)
+  storeU64be(reply + NTP_TRANSMIT_TIMESTAMP, transmitTimestamp(INSTANT))
 }
 
 /** Repeats the client's unique identifier, in plain replies too (RFC 8915 section 5.3); returns the bytes written. */
@@ -187,7 +220,9 @@ const KEYS = changetype<CookieKeys>(memory.data(72, 8))
 const INSTANT = changetype<Instant>(memory.data(16, 8))
 
 let transmitTicks: u64 = 0
-let arrivalSpread: u32 = 0
+let received: u64 = 0
+let peerAddress: u32 = 0
+let peerError: u64 = 0
 /** The last reply with a T3, 0 when there was none. */
 let timedLength: u32 = 0
 let timedSealed: bool = false

@@ -9,7 +9,7 @@
 #include "machine.h"
 #include "registers.h"
 
-#define FIXED 60u
+#define FIXED 64u
 #define LAYOUT 1u
 #define SECTOR_MAGIC 0x54534D4Eu
 #define SECTOR_HEADER 12u
@@ -47,7 +47,7 @@ static uint32_t from_flash(uint8_t *out, uint32_t capacity) {
 
 static uint32_t factory(uint8_t *out, uint32_t capacity) {
   static const uint8_t network[12] = {BOARD_ADDRESS, BOARD_MASK, BOARD_GATEWAY};
-  static const int32_t calibration[8] = {BOARD_CALIBRATION};
+  static const int32_t calibration[9] = {BOARD_CALIBRATION};
   static const char names[] = BOARD_NAMES, options[] = BOARD_OPTIONS;
   const uint32_t length = FIXED + sizeof names - 1 + sizeof options - 1;
   if (capacity < length) return 0;

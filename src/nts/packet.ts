@@ -46,10 +46,15 @@ export interface Field {
   offset: number
 }
 
-/** A client's request: version 4, mode 3, all else zero but the transmit timestamp (a random number here). */
-export function encodeHeader(transmit: bigint): Uint8Array {
+/**
+ * A client's request: version 4, mode 3, all else zero but the transmit timestamp (a random number here), and for interleaved
+ * mode (RFC 9769) the server's receive timestamp of before and a number of the client's own.
+ */
+export function encodeHeader(transmit: bigint, origin = 0n, receive = 0n): Uint8Array {
   const header = Buffer.alloc(NTP_HEADER)
   header[0] = (4 << 3) | 3
+  header.writeBigUInt64BE(origin, 24)
+  header.writeBigUInt64BE(receive, 32)
   header.writeBigUInt64BE(transmit, 40)
   return header
 }

@@ -122,6 +122,7 @@ export function ntsRequest(
   cookie = session.cookies[0] ?? new Uint8Array(0),
   transmit = randomBytes(8).readBigUInt64BE(),
   identifier: Uint8Array = randomBytes(UNIQUE_IDENTIFIER_LENGTH),
+  header = encodeHeader(transmit),
 ): Uint8Array {
   const { aead, keys, cookies } = session
   const cookieField = encodeField(FieldType.Cookie, cookie)
@@ -129,7 +130,7 @@ export function ntsRequest(
   const room = Math.floor((REQUEST_MAX - 200 - cookieField.length) / cookieField.length)
   const missing = Math.max(0, Math.min(COOKIES - 1 - cookies.length, room))
   const packet = Buffer.concat([
-    encodeHeader(transmit),
+    header,
     encodeField(FieldType.UniqueIdentifier, identifier),
     cookieField,
     ...Array<Uint8Array>(missing).fill(placeholder),

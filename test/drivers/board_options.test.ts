@@ -73,7 +73,7 @@ describe('the settings', () => {
         image = Uint8Array.from(random)
         if (image.length > 22) image[22] = 1
         firmware['settingsRead']()
-        expect(firmware['settingsNamesLength']()).toBeLessThanOrEqual(Math.max(0, image.length - 60))
+        expect(firmware['settingsNamesLength']()).toBeLessThanOrEqual(Math.max(0, image.length - 64))
         expect(firmware['settingsNamesLength']() + firmware['settingsOptionsLength']()).toBeLessThanOrEqual(1252)
         faults()
         firmware['server'](3)

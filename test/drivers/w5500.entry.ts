@@ -20,12 +20,16 @@ export {
   tcpWrite,
 } from '../../firmware/drivers/w5500_tcp'
 export {
+  frameTicks,
+  udpDeparted,
+  udpDepartedTicks,
   udpOpen,
   udpPrepare,
   udpReady,
   udpSend,
   udpSentTicks,
   udpWaiting,
+  udpWatch,
 } from '../../firmware/drivers/w5500_udp'
 
 import { neighbourFind } from '../../firmware/drivers/neighbours'

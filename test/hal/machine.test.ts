@@ -110,7 +110,7 @@ describe('the machine in virtual time', () => {
     const bytes = new Uint8Array(board.memory?.buffer ?? new ArrayBuffer(0), api(board)['buffer'](), length)
     expect([...bytes.subarray(6, 14)]).toEqual([0x73, 0x2b, 0x6c, 0x11, 192, 168, 7, 9])
     expect(bytes[24]).toBe(9)
-    expect(new TextDecoder().decode(bytes.subarray(60))).toBe('a.local\0b')
+    expect(new TextDecoder().decode(bytes.subarray(64))).toBe('a.local\0b')
   })
 
   it('prints_and_is_typed_at', () => {

@@ -11,8 +11,9 @@ declare function stratum(): u32
 declare function referenceId(): u32
 declare function referenceSeconds(): i64
 declare function referenceFraction(): u32
-declare function rootDispersion(atTicks: u64): u32
+declare function rootDispersion(atTicks: u64, more: u64): u32
 declare function precision(): i32
+declare function steps(): u32
 
 export function clockTicks(): u64 {
   return ticks()
@@ -36,8 +37,11 @@ export function clockReferenceTime(out: Instant): void {
   out.fraction = referenceFraction()
   out.leap = 0
 }
-export function clockRootDispersion(atTicks: u64): u32 {
-  return rootDispersion(atTicks)
+export function clockRootDispersion(atTicks: u64, more: u64): u32 {
+  return rootDispersion(atTicks, more)
+}
+export function clockSteps(): u32 {
+  return steps()
 }
 export function clockPrecision(): i32 {
   return precision()

@@ -51,6 +51,7 @@ export interface Clock {
   referenceFraction: number
   rootDispersion: number
   precision: number
+  steps: number
 }
 
 export interface Ntp {
@@ -79,6 +80,7 @@ export async function loadNtp(seed: number, flavour: Flavour = 'checked'): Promi
     referenceFraction: 7,
     rootDispersion: 3,
     precision: -23,
+    steps: 0,
   }
   const bytes = await compile(flavour)
   const { instance } = (await WebAssembly.instantiate(bytes as BufferSource, {
@@ -93,6 +95,7 @@ export async function loadNtp(seed: number, flavour: Flavour = 'checked'): Promi
       referenceFraction: () => clock.referenceFraction,
       rootDispersion: () => clock.rootDispersion,
       precision: () => clock.precision,
+      steps: () => clock.steps,
     },
   })) as unknown as { instance: WebAssembly.Instance }
   // biome-ignore lint/suspicious/noExplicitAny: the exports of a module have no static type

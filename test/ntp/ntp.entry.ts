@@ -1,13 +1,14 @@
 // The NTP server with its NTS side, for the tests beside this file.
 
 import { drbgSeed } from '../../firmware/crypto/drbg'
-import { ntpCounter } from '../../firmware/ntp/counters'
-import { ntpLearnTransmitDelay, ntpServe } from '../../firmware/ntp/server'
+import { ntpCounter, ntpNoted } from '../../firmware/ntp/counters'
+import { interleavedDeparted } from '../../firmware/ntp/interleaved'
+import { ntpLearnTransmitDelay, ntpServe, ntpSetPeer } from '../../firmware/ntp/server'
 import { cookieSeal } from '../../firmware/nts/cookie'
 import { keyringCreate, keyringRotate } from '../../firmware/nts/keyring'
 import { Instant } from '../../firmware/time/instant'
 
-export { keyringCreate, keyringRotate, ntpCounter, ntpLearnTransmitDelay }
+export { keyringCreate, keyringRotate, ntpCounter, ntpLearnTransmitDelay, ntpNoted, ntpSetPeer }
 
 const REQUEST: usize = memory.data(4096, 8)
 const REPLY: usize = memory.data(4096, 8)
@@ -33,6 +34,12 @@ export function seed(length: u32): void {
 export function setReceiveTime(seconds: i64, fraction: u32): void {
   T2.seconds = seconds
   T2.fraction = fraction
+}
+/** The last reply left at this time. */
+export function departed(seconds: i64, fraction: u32): void {
+  T2.seconds = seconds
+  T2.fraction = fraction
+  interleavedDeparted(T2)
 }
 /** Serves the request of `length` bytes that lies `offset` bytes after REQUEST; the reply goes to REPLY + offset. */
 export function serve(length: u32, capacity: u32, offset: u32): u32 {

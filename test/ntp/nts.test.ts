@@ -53,7 +53,7 @@ function expectNak(reply: Uint8Array | undefined, uniqueIdentifier: Uint8Array =
 
 describe.each(BOTH)('with %s the server', (_, association) => {
   it('answers with an authentic reply as long as the request and one fresh cookie', () => {
-    ntp.call('setReceiveTime', 1_782_043_200n, 0x7000_0000)
+    ntp.call('setReceiveTime', 1_782_043_200n + BigInt(association.aead), 0x7000_0000)
     const cookie = ntp.seal(association)
     const packet = request(association, cookie, { poll: 8 })
     const [outcome, reply] = ntp.outcome(packet)
@@ -67,7 +67,7 @@ describe.each(BOTH)('with %s the server', (_, association) => {
       ...{ leap: 0, version: 4, mode: 4, stratum: 1, poll: 8, precision: -23, rootDelay: 0, rootDispersion: 3 },
       referenceId: 0x4750_5300,
       origin: 0xa1a2_a3a4_a5a6_a7a8n,
-      receive: 0xede2_50c0_7000_0000n,
+      receive: 0xede2_50c0_7000_0001n + (BigInt(association.aead) << 32n),
       transmit: 0xede2_50c0_8000_0000n,
     })
   })

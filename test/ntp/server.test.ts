@@ -28,7 +28,7 @@ describe('a synchronized server', () => {
         '47505300', // GPS
         'ede250bf00000007', // 2026-06-21T11:59:59
         'a1a2a3a4a5a6a7a8',
-        'ede250c070000000', // 2026-06-21T12:00:00.4375
+        'ede250c070000001', // 2026-06-21T12:00:00.4375, odd as every receive timestamp
         'ede250c080000000',
       ].join(''),
     )
@@ -68,8 +68,9 @@ describe('a synchronized server', () => {
       rootDispersion: 0x0012_3456,
       precision: -19,
       reference: timestamp(-1n, 0xffff_ffff),
-      receive: 0xffff_ffff_ffff_fff0n,
-      transmit: 5n,
+      // Receive timestamps are odd, transmit timestamps even.
+      receive: 0xffff_ffff_ffff_fff1n,
+      transmit: 4n,
     })
     other.clock.leap = 2
     expect(parseReply(other.serve(header())!).leap).toBe(2)
@@ -80,15 +81,20 @@ describe('a synchronized server', () => {
     other.clock.fraction = 0xffff_ff00
     expect(parseReply(other.serve(header())!).transmit).toBe(timestamp(1_782_043_200n, 0xffff_ff00))
     other.call('ntpLearnTransmitDelay', 0x0fff)
-    expect(parseReply(other.serve(header())!).transmit).toBe(timestamp(1_782_043_201n, 0x0eff))
+    expect(parseReply(other.serve(header())!).transmit).toBe(timestamp(1_782_043_201n, 0x0efe))
     other.clock.seconds += 1n
     other.clock.fraction = 0
-    expect(parseReply(other.serve(header())!).transmit).toBe(timestamp(1_782_043_201n, 0x0fff))
+    expect(parseReply(other.serve(header())!).transmit).toBe(timestamp(1_782_043_201n, 0x0ffe))
   })
 
   it('answers the same at any address', () => {
-    const aligned = hex(ntp.serve(header())!)
-    for (const offset of [1, 2, 3, 5, 7]) expect(hex(ntp.serve(header(), 2048, offset)!)).toBe(aligned)
+    const serve = (offset: number) => {
+      ntp.call('setReceiveTime', 1_782_043_300n + BigInt(offset), 0)
+      const reply = ntp.serve(header(), 2048, offset)!
+      return hex(reply.fill(0, 32, 40))
+    }
+    const aligned = serve(0)
+    for (const offset of [1, 2, 3, 5, 7]) expect(serve(offset)).toBe(aligned)
   })
 
   it('echoes a unique identifier without NTS (RFC 8915 section 5.3)', () => {

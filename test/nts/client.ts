@@ -76,6 +76,8 @@ export function open(aead: number, key: Uint8Array, ad: Uint8Array, nonce: Uint8
 // NTP.
 
 export interface Header {
+  /** Origin, receive and transmit timestamp, 24 bytes, instead of `transmit` alone. */
+  stamps?: Uint8Array
   version?: number
   mode?: number
   leap?: number
@@ -86,11 +88,19 @@ export interface Header {
 export const TRANSMIT: Uint8Array = Uint8Array.from([0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8])
 
 /** A client's header; all that a client need not tell is zero. */
-export function header({ version = 4, mode = 3, leap = 0, poll = 6, transmit = TRANSMIT }: Header = {}): Uint8Array {
+export function header({
+  version = 4,
+  mode = 3,
+  leap = 0,
+  poll = 6,
+  transmit = TRANSMIT,
+  stamps,
+}: Header = {}): Uint8Array {
   const packet = new Uint8Array(48)
   packet[0] = (leap << 6) | (version << 3) | mode
   packet[2] = poll
   packet.set(transmit, 40)
+  if (stamps) packet.set(stamps, 24)
   return packet
 }
 
