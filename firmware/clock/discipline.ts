@@ -10,12 +10,14 @@
 // tighter on the late side the more late captures there are (noise.ts). What fails the gate is believed only when it
 // persists and agrees with itself (docs/decisions/0013-estimator.md):
 //
-//   could be a late capture                                                LATE_PERSIST pulses in a row: follow
+//   could be late captures                                                 LATE_PERSIST pulses in a row: follow
+//   could be, but they lie on one line                                     ALIGNED_PERSIST pulses in a row: follow
 //   within JUMP, or within our own error bound                             PERSIST pulses in a row: follow
 //   before the first lock, within the RTC's error bound                    CONFIRM pulses: step
 //   before the first lock, outside it                                      CONFIRM_DOUBTFUL pulses: step
 //   after a lock: no crystal jumps or runs like that, so it is the sky that is odd
 //                                                                          CONFIRM_IMPOSSIBLE pulses: step; an alarm at once
+//                                                                          CONFIRM, if an authenticated majority says the same
 //
 // Without pulses the slow model of the crystal (oscillator.ts) steers the line, once it has learnt enough; until then the
 // estimator's own frequency and drift go on.
@@ -39,8 +41,8 @@ import {
 import { alarmClear, alarmInit, alarmRaise, ClockAlarm } from './alarm'
 import {
   estimatorAdvance,
-  estimatorDoubt,
   estimatorDrift,
+  estimatorForget,
   estimatorFrequencySigma,
   estimatorHold,
   estimatorInit,
@@ -48,8 +50,10 @@ import {
   estimatorPhaseVariance,
   estimatorRate,
   estimatorRefuse,
+  estimatorRemember,
   estimatorSpread,
   estimatorStart,
+  estimatorTakeBack,
   estimatorUpdate,
   estimatorWork,
 } from './estimator'
@@ -116,14 +120,15 @@ const GATE: f64 = 5
 const JUMP: f64 = 20_000
 const PERSIST: u32 = 5
 const LATE_PERSIST: u32 = 15
+const ALIGNED_PERSIST: u32 = 6
 const CONFIRM: u32 = 2
 const CONFIRM_DOUBTFUL: u32 = 60
 const CONFIRM_IMPOSSIBLE: u32 = 900
 /** Pulses in a row that raise the alarm. */
 const ALARMING: u32 = 2
-/** A learnt crystal's frequency does not change by more than this within PERSIST seconds, ns/s. */
-const SHAKEN: f64 = 500
-/** For so many seconds after a shift was followed the bound contains it, and the alarm stays. */
+/** A learnt crystal's frequency does not change by more than this within PERSIST seconds, ns/s: a cold draught at its worst. */
+const SHAKEN: f64 = 700
+/** For so many seconds after a shift was followed the bound contains where the clock would be without it; the alarm stays. */
 const SHIFT_DOUBT: i64 = 900
 /** Contradictions up to this are slewed in once they are believed, ns. */
 const SLEWED: f64 = 2e7
@@ -167,6 +172,8 @@ const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
 let captureDelay: f64 = 1162.5
 let captureResidual: f64 = 100
 let stage: Stage = Stage.Nowhere
+/** An authenticated majority of servers says the same as the pulses. */
+let confirmedByOthers: bool = false
 /** The estimator has run since the last start: what contradicts it now contradicts experience. */
 let proven: bool = false
 /** Pulses accepted in a row since the last start or doubt. */
@@ -179,8 +186,10 @@ let contradictionSecond: i64 = 0
 let small: bool = false
 /** The pulses may be right against the line by this much, ns. */
 let doubt: f64 = 0
-/** A shift that was followed, ns, and the second from which it is no longer doubted. */
+/** A shift that was followed: ns, ns/s since `shiftSecond`; the second from which it is no longer doubted. */
 let shift: f64 = 0
+let shiftRate: f64 = 0
+let shiftSecond: i64 = 0
 let shiftUntil: i64 = 0
 /** The second of the last accepted pulse. */
 let acceptedSecond: i64 = 0
@@ -210,6 +219,7 @@ export function disciplineInit(ticks: u64): void {
   bound = 0
   boundGrowth = 0
   shift = 0
+  shiftRate = 0
   shiftUntil = 0
   acceptedSecond = 0
   alarmInit()
@@ -239,9 +249,20 @@ export function disciplineRenumber(seconds: i64): void {
   contradictions = 0
   acceptedSecond += seconds
   holdSecond += seconds
+  shiftSecond += seconds
   shiftUntil += seconds
   acquireRenumber(seconds)
   oscillatorBreak()
+}
+
+/** The network confirms (true) what the pulses say: a step to them needs no other proof. */
+export function disciplineProve(confirmed: bool): void {
+  confirmedByOthers = confirmed
+}
+
+/** Pulses have taught the crystal's rate. */
+export function disciplineKnowsRate(): bool {
+  return proven
 }
 
 /** Enough pulses in a row were accepted: the line and its bound may be served. */
@@ -421,12 +442,15 @@ function start(): void {
 
 /** The gate. After an outage a late capture may have been taken for the truth: then the first early one tells. */
 function believable(difference: f64, extra: f64): bool {
-  if (accepted >= CONFIDENT && estimatorPhaseSigma() > RUSTY) accepted = 0
+  const rust = estimatorPhaseSigma()
+  if (rust * rust > RUSTY * RUSTY + 4 * noiseVariance()) accepted = 0
+  if (accepted === 0) estimatorRemember()
+  else if (accepted >= CONFIDENT) estimatorForget()
   const spread = estimatorSpread(extra)
   if (difference < 0) return -difference <= lateGate() * spread
   if (difference <= GATE * spread) return true
-  if (accepted === 0 || accepted >= CONFIDENT || difference > LATEST_CAPTURE) return false
-  estimatorDoubt(difference, 0)
+  if (accepted === 0 || accepted >= CONFIDENT || difference > LATEST_CAPTURE || !estimatorTakeBack()) return false
+  accepted = 0
   return true
 }
 
@@ -443,6 +467,7 @@ function follow(difference: f64, extra: f64, ticks: u64): Verdict {
   if (accepted < CONFIDENT) return Verdict.Accepted
   if (second >= shiftUntil) {
     shift = 0
+    shiftRate = 0
     alarmClear()
   }
   oscillatorObserve(MODEL, estimatorPhaseSigma())
@@ -462,7 +487,7 @@ function contradicted(ticks: u64, difference: f64, known: f64): Verdict {
   contradiction = difference
   contradictionSecond = LABEL.seconds
   if (contradictions === 1) small = size <= JUMP
-  const late = difference < 0 && size <= LATEST_CAPTURE
+  const late = difference < 0 && size <= LATEST_CAPTURE && !aligned()
   const possible = stage !== Stage.Nowhere && (size <= JUMP || size <= ownBound(ticks)) && !runsAway()
   if (contradictions < needed(size, late, possible, known)) {
     if (contradictions >= ALARMING && proven) disbelieve(difference, late, possible)
@@ -479,16 +504,30 @@ function contradicted(ticks: u64, difference: f64, known: f64): Verdict {
 }
 
 function needed(size: f64, late: bool, possible: bool, known: f64): u32 {
+  if (proven && !possible && confirmedByOthers) return CONFIRM
   if (proven) return possible ? (late ? LATE_PERSIST : PERSIST) : CONFIRM_IMPOSSIBLE
   return size <= known ? CONFIRM : CONFIRM_DOUBTFUL
 }
 
-/** The contradicting pulses move against the line faster than any learnt crystal would make them. */
+/** The contradicting pulses lie on one line, as captures that are late by chance do not. */
+function aligned(): bool {
+  if (!proven || contradictions < ALIGNED_PERSIST || !fitContradictions()) return false
+  return acquireInliers() === acquireCount() && acquireSquares() <= 4 * noiseVariance() * <f64>acquireCount()
+}
+
+/** They move against the line faster than any learnt crystal would make them. */
 function runsAway(): bool {
-  if (!proven || contradictions < PERSIST || acquireCount() < PERSIST) return false
+  if (!proven || contradictions < PERSIST || !fitContradictions()) return false
+  return Math.abs(acquireSlope()) > SHAKEN + GATE * slopeSigma()
+}
+
+function fitContradictions(): bool {
   acquireKeep(min(contradictions, CONFIDENT))
-  if (!acquireFit(MODEL, captureDelay)) return true
-  return Math.abs(acquireSlope()) > SHAKEN + GATE * sqrt<f64>(noiseVariance() * acquireSlopeVariance())
+  return acquireFit(MODEL, captureDelay)
+}
+
+function slopeSigma(): f64 {
+  return sqrt<f64>(noiseVariance() * acquireSlopeVariance())
 }
 
 /** Pulses in a row say otherwise. What could be true widens the bound; what could not raises the alarm. */
@@ -501,13 +540,18 @@ function disbelieve(difference: f64, late: bool, possible: bool): void {
 /** The pulses have persisted, and are followed. */
 function surrender(difference: f64, possible: bool): void {
   alarmRaise(possible ? ClockAlarm.Shift : ClockAlarm.Step, difference)
-  shift = possible && small ? Math.abs(difference) : 0
+  shift = possible ? Math.abs(difference) : 0
+  shiftRate = 0
+  shiftSecond = LABEL.seconds
   shiftUntil = LABEL.seconds + SHIFT_DOUBT
+  if (!possible || !fitContradictions()) return
+  const slope = Math.abs(acquireSlope())
+  if (slope > 3 * slopeSigma()) shiftRate = slope
 }
 
-/** The bound without the doubts that the pulses themselves have raised. */
+/** The bound without the doubt that the contradicting pulses themselves have raised. */
 function ownBound(ticks: u64): f64 {
-  return <f64>disciplineBound(ticks) - doubt - shift
+  return <f64>disciplineBound(ticks) - doubt
 }
 
 /** Puts the line where the last label says, and through the pulses that agree with it. */
@@ -523,13 +567,13 @@ function stepLine(ticks: u64): Verdict {
 
 /** Brings the bound up to date, so that the packet path need not compute. */
 function publish(ticks: u64): void {
-  let phase = receiverError + captureResidual + HALF_TICK
-  let growth: f64 = 1
+  let phase = receiverError + captureResidual + HALF_TICK + shift + shiftRate * <f64>(second - shiftSecond)
+  let growth = 1 + shiftRate
   if (stage === Stage.Following) {
     const now = BOUND_SIGMAS * estimatorPhaseSigma()
     const variance = holding ? heldVariance(aheadOf(second + <i64>SECANT)) : estimatorPhaseVariance(SECANT)
     const later = BOUND_SIGMAS * sqrt<f64>(variance)
-    phase += now + doubt + shift + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
+    phase += now + doubt + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
     growth += Math.max(later - now, 0) * (1 / SECANT)
   } else {
     phase += LATEST_CAPTURE

@@ -40,6 +40,14 @@ const FADE_ONE: f64 = 1 - 1.0 / FADE_TIME
 /** A cold crystal beside a processor that has just begun to warm it: 2 ppm within minutes. */
 const WARM_UP_DRIFT: f64 = 7
 
+/**
+ * Without pulses for so many seconds, a thermostat may have turned the drift round: its variance then gains that of
+ * TURNED_DRIFT, in proportion to the learnt wander; more while little has been learnt.
+ */
+const TURNED_AFTER: f64 = 4
+const TURNED_DRIFT: f64 = 0.15
+const UNLEARNT: f64 = 1200
+
 /** After a holdover the drift is anything that a thermostat does, ns/s/s. */
 const HELD_DRIFT: f64 = 0.3
 
@@ -75,8 +83,10 @@ class Filter {
 
 const FILTER_SIZE: usize = 96
 const FILTERS: u32 = 5
-const BANK: usize = memory.data(480, 8)
+const BANK: usize = memory.data(576, 8)
 const MAIN: Filter = changetype<Filter>(BANK)
+/** What the main filter would be, had it not taken the pulses since an outage. */
+const SHADOW: Filter = changetype<Filter>(BANK + 480)
 
 /** For the rivals: the last measurement and its variance, the main filter's surprise; seconds since the one before. */
 let measured: f64 = 0
@@ -92,6 +102,9 @@ let rival: u32 = 0
 let workSeconds: f64 = 0
 let workGained: f64 = 0
 let victories: u32 = 0
+let shadowed: bool = false
+/** Measurements taken since the noise was last forgotten. */
+let lessons: f64 = 0
 
 /** Forgets all, learnt noise too. */
 export function estimatorInit(): void {
@@ -99,6 +112,7 @@ export function estimatorInit(): void {
   MAIN.restless = 1
   MAIN.wander = 1
   victories = 0
+  lessons = 0
   estimatorStart(0, 1e18, 0, 4e8)
 }
 
@@ -117,14 +131,27 @@ export function estimatorStart(frequency: f64, p00: f64, p01: f64, p11: f64): vo
   challenge()
 }
 
-/** The phase is doubted: its variance becomes `phase`^2; frequency and drift are kept, and doubted by `frequency`. */
-export function estimatorDoubt(phase: f64, frequency: f64): void {
-  MAIN.p00 = phase * phase
-  MAIN.p01 = 0
-  MAIN.p02 = 0
-  MAIN.p11 += frequency * frequency
-  clampSane(MAIN)
-  challenge()
+/** Remembers the main filter as it is, so that the pulses to come can be taken back. */
+export function estimatorRemember(): void {
+  memory.copy(changetype<usize>(SHADOW), BANK, FILTER_SIZE)
+  shadowed = true
+}
+
+export function estimatorForget(): void {
+  shadowed = false
+}
+
+/** Takes back what the pulses since `estimatorRemember` have done to the filter. False when nothing was remembered. */
+export function estimatorTakeBack(): bool {
+  if (!shadowed) return false
+  const restless = MAIN.restless
+  const wander = MAIN.wander
+  memory.copy(BANK, changetype<usize>(SHADOW), FILTER_SIZE)
+  MAIN.restless = restless
+  MAIN.wander = wander
+  rival = 0
+  owed = OWED_MOST + 1
+  return clampSane(MAIN)
 }
 
 /** Without pulses somebody else knows the frequency (ns/s) and the variances of phase and frequency. */
@@ -147,7 +174,12 @@ export function estimatorHold(frequency: f64, phaseVariance: f64, frequencyVaria
 export function estimatorAdvance(seconds: f64): void {
   if (rival !== 0) finish()
   gained += estimatorRate() * seconds
+  if (owed < TURNED_AFTER && owed + seconds >= TURNED_AFTER) MAIN.p22 += turnedVariance()
   owed += seconds
+  if (shadowed) {
+    advance(SHADOW, seconds)
+    SHADOW.phase -= estimatorRate() * seconds
+  }
   advance(MAIN, seconds)
   // The line follows the main filter's prediction.
   MAIN.phase = 0
@@ -174,15 +206,18 @@ export function estimatorSpread(extra: f64): f64 {
  */
 export function estimatorUpdate(difference: f64, extra: f64): f64 {
   if (rival !== 0) finish()
-  noiseLearn(difference, MAIN.p00 + extra)
+  lessons += 1
+  const surprise = difference - MAIN.phase
+  noiseLearn(surprise, MAIN.p00 + extra)
   measured = difference
   variance = noiseVariance() + extra
   mainSpread = MAIN.p00 + variance
-  mainScore = (difference * difference) / mainSpread
-  update(MAIN, difference, variance)
+  mainScore = (surprise * surprise) / mainSpread
+  update(MAIN, surprise, variance)
   if (!clampSane(MAIN)) challenge()
   handedPhase = MAIN.phase
   MAIN.phase = 0
+  SHADOW.phase -= handedPhase
   workSeconds = owed
   workGained = gained
   owed = 0
@@ -335,6 +370,11 @@ function clampSane(f: Filter): bool {
   return false
 }
 
+function turnedVariance(): f64 {
+  const drift = TURNED_DRIFT * (1 + UNLEARNT / (lessons + 300))
+  return drift * drift * MAIN.wander
+}
+
 function finish(): void {
   while (estimatorWork());
 }
@@ -359,7 +399,7 @@ function challenge(): void {
 function promote(filter: Filter): void {
   MAIN.restless = filter.restless
   MAIN.wander = filter.wander
-  victories++
+  if (victories < 0xffff_ffff) victories++
   challenge()
 }
 
