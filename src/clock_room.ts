@@ -47,11 +47,13 @@ export interface ClockRoomOptions {
   captureResidual?: number
 }
 
+/** firmware/clock/clock.ts. */
 export const enum ClockState {
   Unknown = 0,
   Restored = 1,
   Locked = 2,
   Holdover = 3,
+  Vouched = 4,
 }
 
 const FIRMWARE_HZ = 16_000_000

@@ -91,6 +91,7 @@ const STATES: Record<ClockState, string> = {
   [ClockState.Restored]: 'restored',
   [ClockState.Locked]: 'locked',
   [ClockState.Holdover]: 'in holdover',
+  [ClockState.Vouched]: 'vouched for',
 }
 
 interface Meta {

@@ -28,8 +28,9 @@ const LEFT = 66
 const RIGHT = 28
 const TOP = 86
 const BOTTOM = 52
-/** Pixels of the plot's own width: more points than this are not seen. */
-export const PLOT_WIDTH = WIDTH - LEFT - RIGHT
+const PLOT_WIDTH = WIDTH - LEFT - RIGHT
+/** A curve of more points than this is no clearer: two pixels each. */
+export const COLUMNS = PLOT_WIDTH / 2
 const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM
 
 export function chartSvg(chart: Chart): string {

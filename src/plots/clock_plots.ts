@@ -4,7 +4,7 @@
 //   allan.svg                                                Allan deviation, served and of the free crystal
 //   histogram.svg                                            served errors of a day
 //
-// Errors are served minus true at ten instants a second; each pixel shows the largest of its time. The same firmware and
+// Errors are served minus true at ten instants a second; each column of two pixels shows the largest of its time. The same firmware and
 // the same seed draw the same bytes.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { clockModule } from '../clock_room'
 import { type ClockRun, runClock } from '../clock_run'
 import { allanDeviation } from './allan'
 import { type Axis, decades, every, minus, nanosLabel, place, powerLabel, secondsLabel, steps } from './axis'
-import { type Chart, chartSvg, type Layer, PLOT_WIDTH } from './chart'
+import { type Chart, COLUMNS, chartSvg, type Layer } from './chart'
 
 const SEED = 1
 /** Below this nothing is told apart on a logarithmic axis, ns. */
@@ -196,8 +196,8 @@ function signed(run: ClockRun, x: Axis): Drawn {
   const columns = columnsOf(run, x)
   const most = Math.max(...columns.map(({ bound, high, low }) => Math.max(bound, high, -low)))
   const reach = Math.ceil((most * 1.1) / 50) * 50
-  // Where a pixel holds an instant or two the area is as good as empty.
-  const sparse = columns.length * 3 > columns.reduce((sum, { count }) => sum + count, 0)
+  // Where a column holds few instants the area is as good as empty.
+  const sparse = columns.length * 6 > columns.reduce((sum, { count }) => sum + count, 0)
   const points = columns.map(({ at, high, low }) => [at, (high + low) / 2] as const)
   const middle: Layer[] = sparse ? [{ kind: 'line', style: 1, points }] : []
   return {
@@ -229,7 +229,7 @@ interface Column {
   bound: number
 }
 
-/** The series within the axis, gathered by pixels. Time starts with the first pulse on a logarithmic axis. */
+/** The series within the axis, gathered by columns. Time starts with the first pulse on a logarithmic axis. */
 function columnsOf(run: ClockRun, x: Axis): Column[] {
   const { seconds, error, bound } = run.series
   const start = x.log ? 1 : 0
@@ -237,9 +237,9 @@ function columnsOf(run: ClockRun, x: Axis): Column[] {
   for (let i = 0; i < run.series.length; i++) {
     const at = seconds[i]! - start
     if (at < x.from || at > x.to) continue
-    const pixel = Math.round(place(x, at) * PLOT_WIDTH)
-    const column = columns.get(pixel)
-    if (!column) columns.set(pixel, { at, count: 1, high: error[i]!, low: error[i]!, bound: bound[i]! })
+    const index = Math.round(place(x, at) * COLUMNS)
+    const column = columns.get(index)
+    if (!column) columns.set(index, { at, count: 1, high: error[i]!, low: error[i]!, bound: bound[i]! })
     else {
       column.count++
       column.high = Math.max(column.high, error[i]!)
