@@ -123,7 +123,7 @@ export const enum Departure {
 }
 
 /** From SEND to the frame's first bit, about: 57 us, measured by the authors of two W5500 time servers. For asking in time. */
-const SEND_TO_FRAME: u64 = 912
+export const SEND_TO_FRAME: u64 = 912
 
 const HEADER: u32 = 8
 /** Up to this many payload bytes are read together with the header when they may belong to one datagram. */
