@@ -4,6 +4,9 @@
 //   Restored   from the RTC, with an error bound; not served as synchronised
 //   Locked     pulses are being followed: stratum 1
 //   Holdover   no believable pulse for HOLDOVER_AFTER; the bound grows. Stratum 1 until it exceeds HOLDOVER_LIMIT
+//   Vouched    an authenticated majority of servers is followed, because the sky is not to be had or not to be believed
+//
+// docs/trust-ladder.md has the whole of it: what each state may do, and what leads from one to the other.
 //
 // What is served follows the model line of the discipline without jumps: each correction is slewed in over a quarter of a
 // second. After a long holdover the correction can be large; then it takes half a second, at up to 5 %, so that the wrong
@@ -21,23 +24,71 @@ import {
   disciplineConfident,
   disciplineForget,
   disciplineInit,
+  disciplineKnowsRate,
   disciplineModel,
   disciplineNumber,
+  disciplineProve,
   disciplinePulse,
   disciplineRehearse,
   disciplineRenumber,
   disciplineWork,
   Verdict,
 } from './discipline'
-import { leapContinuous, leapFold, leapHear, leapIndicator, leapInit, leapUtc } from './leap'
+import {
+  leapContinuous,
+  leapFold,
+  leapHear,
+  leapIndicator,
+  leapInit,
+  leapMidnight,
+  leapNear,
+  leapTell,
+  leapUtc,
+  leapVeto,
+} from './leap'
 import { crystalNanosPerSecond, Line, lineAt, lineTowards, NOMINAL_RATE, Stamp, stampDifference } from './line'
+import {
+  networkBound,
+  networkFollow,
+  networkHear,
+  networkInit,
+  networkLeap,
+  networkLeave,
+  networkReferenceId,
+  networkRootDelay,
+  networkStratum,
+  Quorum,
+  quorumError,
+} from './network'
 import { measurePrecision } from './precision'
+import {
+  Disagreement,
+  Vouch,
+  vouchAlarm,
+  vouchDisagreement,
+  vouchInit,
+  vouchNobody,
+  vouchProves,
+  vouchPulse,
+  vouchQuorum,
+  vouchReady,
+  vouchTicks,
+} from './vouch'
 
 export const enum ClockState {
   Unknown = 0,
   Restored = 1,
   Locked = 2,
   Holdover = 3,
+  Vouched = 4,
+}
+
+/** What to do when the sky and an authenticated majority of servers disagree: the board's option `on-disagree`. */
+export const enum OnDisagree {
+  /** Hold over on what was learnt, then stratum 16. */
+  Hold = 0,
+  FollowNetwork = 1,
+  FollowGnss = 2,
 }
 
 /** Ticks without an accepted pulse after which Locked becomes Holdover: 10 s. */
@@ -45,6 +96,12 @@ const HOLDOVER_AFTER: u64 = 160_000_000
 
 /** Holdover serves as stratum 1 until its bound is worse than this, ns. A LAN client sees it as root dispersion. */
 const HOLDOVER_LIMIT: u64 = 10_000_000
+
+/** The network is no longer enough to be served when its bound is worse than this, ns: its quorum is too old. */
+const VOUCHED_LIMIT: u64 = 100_000_000
+
+/** From so long before an announced leap second on the servers must know of it too, s. */
+const LEAP_KNOWN: i64 = 21_600
 
 /** An error bound that says nothing: 146 years. */
 export const ERROR_UNKNOWN: u64 = 0x4000_0000_0000_0000
@@ -55,6 +112,9 @@ const HALF_SECOND: u64 = 500_000_000
 
 /** The RTC's time grows worse by the crystal's 50 ppm: ns per 2^24 ticks. */
 const RESTORED_GROWTH: u64 = 52_429
+
+/** What a captured pulse may be off for the comparison with the network, ns. */
+const PULSE_SLACK: i64 = 100_000
 
 /** Corrections are slewed in over 2^22 ticks (0.26 s) at no more than 500 ppm, or over 2^23 at no more than 5 %. */
 const SLEW_USUAL: u32 = 22
@@ -90,6 +150,7 @@ let precision: i32 = 0
 let acceptedCount: u32 = 0
 let rejectedCount: u32 = 0
 let stepCount: u32 = 0
+let onDisagree: OnDisagree = OnDisagree.Hold
 
 /** Starts from nothing. Measures the precision: some 64 readings of the counter. */
 export function clockInit(): void {
@@ -108,7 +169,14 @@ export function clockInit(): void {
   REFERENCE.fraction = 0
   REFERENCE.leap = 0
   leapInit()
+  vouchInit()
+  networkInit()
   disciplineInit(ticks())
+}
+
+/** How to settle a disagreement between sky and network. Outlives `clockInit`. */
+export function clockOnDisagree(policy: OnDisagree): void {
+  onDisagree = policy
 }
 
 export function clockTicks(): u64 {
@@ -127,6 +195,7 @@ export function clockNow(out: Instant, atTicks: u64): void {
 
 /** Bound of |clockNow - UTC| at a tick, ns; `ERROR_UNKNOWN` when nothing is known. */
 export function clockErrorNanos(atTicks: u64): u64 {
+  if (state === ClockState.Vouched) return networkBound(atTicks) + (atTicks < slewEnd ? slewSize : 0)
   if (state >= ClockState.Locked) return disciplineBound(atTicks) + (atTicks < slewEnd ? slewSize : 0)
   if (state === ClockState.Unknown || restoredError === ERROR_UNKNOWN) return ERROR_UNKNOWN
   const elapsed = <i64>(atTicks - restoredTicks)
@@ -135,19 +204,26 @@ export function clockErrorNanos(atTicks: u64): u64 {
 
 /** The leap indicator: 0, 1, 2, or 3 while not synchronised (RFC 5905, figure 9). */
 export function clockLeap(atTicks: u64): u32 {
-  if (clockStratum() !== 1) return 3
+  if (clockStratum() === 16) return 3
   lineAt(lineFor(atTicks), atTicks, HERE)
   return leapIndicator(HERE.seconds)
 }
 
-/** 1 or 16. */
+/** 1 with the sky, one more than the best server's with the network, 16 without either. */
 export function clockStratum(): u32 {
   if (state === ClockState.Locked) return 1
+  if (state === ClockState.Vouched) return networkStratum()
   return state === ClockState.Holdover && !expired ? 1 : 16
 }
 
 export function clockReferenceId(): u32 {
+  if (state === ClockState.Vouched) return networkReferenceId()
   return clockStratum() === 1 ? GPS : INIT
+}
+
+/** Delay to the primary reference and back, NTP short format; 0 with the sky. */
+export function clockRootDelay(): u32 {
+  return state === ClockState.Vouched ? networkRootDelay() : 0
 }
 
 /** The second of the last pulse that was followed; 0 before the first. */
@@ -196,7 +272,8 @@ export function clockSteps(): u32 {
  * cannot tell one second from the next.
  */
 export function clockRehearse(edge: u64): void {
-  if (state > ClockState.Restored || stepCount > 0) return
+  const learning = state <= ClockState.Restored || (rehearsed && state === ClockState.Vouched)
+  if (!learning || stepCount > 0) return
   if (!rehearsed && state === ClockState.Restored && clockErrorNanos(edge) > NEAREST_LIMIT) restoredError += HALF_SECOND
   rehearsed = true
   disciplineRehearse(edge)
@@ -204,6 +281,10 @@ export function clockRehearse(edge: u64): void {
 
 /** A labelled pulse has come in; `now` is the present tick, a fraction of a second after the pulse's. */
 export function clockPulse(pulse: Pulse, now: u64): void {
+  if (pulse.valid !== 0 && !skyIsBelieved(pulse)) {
+    rejectedCount++
+    return
+  }
   if (rehearsed && pulse.valid !== 0) endRehearsal(pulse)
   lineAt(lineFor(now), now, FROM)
   const verdict = disciplinePulse(pulse, knownError(pulse.ticks))
@@ -230,6 +311,7 @@ export function clockPoll(now: u64): u64 {
     state = ClockState.Holdover
   }
   expired = state === ClockState.Holdover && disciplineBound(now) > HOLDOVER_LIMIT
+  if (state === ClockState.Vouched && networkBound(now) > VOUCHED_LIMIT) forsaken(now)
   foldLeap(now)
   // The estimator's work of this second goes on in slices.
   return disciplineWork() ? now : now + <u64>(TICK_HZ / 2)
@@ -245,6 +327,44 @@ export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNan
   restoredTicks = atTicks
   restoredError = errorNanos
   state = ClockState.Restored
+}
+
+/** An authenticated majority of servers has spoken. `now` is the present tick. */
+export function clockQuorum(quorum: Quorum, now: u64): void {
+  vouchQuorum(quorum.ticks, quorum.low, quorum.high)
+  networkHear(quorum)
+  const seconds = quorum.utc / 1_000_000_000
+  judgeLeap(seconds)
+  if (leapNear(seconds) || !networkLeads(quorum, now)) return
+  lineAt(lineFor(now), now, FROM)
+  const fixed = rehearsed && <u64>quorumError(quorum) < NEAREST_LIMIT
+  if (!fixed && rehearsed) return
+  const whole = networkFollow(quorum, disciplineModel(), disciplineKnowsRate(), fixed)
+  if (whole !== 0) {
+    disciplineRenumber(whole)
+    FROM.seconds += whole
+    slewEnd = 0
+  }
+  slew(now)
+  if (state !== ClockState.Vouched) slewEnd = 0
+  state = ClockState.Vouched
+  lineAt(disciplineModel(), quorum.ticks, HERE)
+  leapUtc(HERE, REFERENCE)
+}
+
+/** There is no majority of servers any more. */
+export function clockNoQuorum(): void {
+  vouchNobody()
+}
+
+/** Why sky and network disagree; None: they do not, or nobody can tell. */
+export function clockDisagreement(): Disagreement {
+  return vouchDisagreement()
+}
+
+/** The receiver itself says that it is being spoofed or jammed. */
+export function clockReceiverAlarm(): void {
+  vouchAlarm(Disagreement.Receiver)
 }
 
 /** The tick, to within a few, at which the clock will read the whole second `second` (UTC); `near` when that is past. */
@@ -277,8 +397,8 @@ function knownError(atTicks: u64): f64 {
 function stepped(): void {
   stepCount++
   slewEnd = 0
-  // A clock that was synchronised and had to step does not know any more what to believe.
-  if (state >= ClockState.Locked) state = ClockState.Unknown
+  // A clock that was synchronised and had to step does not know any more what to believe, unless the network vouches.
+  if (state === ClockState.Locked || state === ClockState.Holdover) state = ClockState.Unknown
 }
 
 /** An accepted pulse has moved the model; what is served slews after it. */
@@ -288,7 +408,13 @@ function follow(pulse: Pulse, now: u64): void {
   if (disciplineConfident()) {
     state = ClockState.Locked
     expired = false
+    networkLeave()
   }
+  slew(now)
+}
+
+/** What is served goes on from FROM and meets the model soon. */
+function slew(now: u64): void {
   slewEnd = 0
   const model = disciplineModel()
   if (lineTowards(SLEWING, FROM, now, model, SLEW_USUAL, SLEW_LIMIT)) slewEnd = now + ((<u64>1) << SLEW_USUAL)
@@ -304,4 +430,49 @@ function foldLeap(now: u64): void {
   if (shift === 0) return
   disciplineRenumber(shift)
   SLEWING.seconds += shift
+}
+
+/** Whether a labelled pulse may move the clock, by what the network says of it and by policy. */
+function skyIsBelieved(pulse: Pulse): bool {
+  const continuous = leapContinuous(pulse)
+  let verdict = Vouch.None
+  if (!leapNear(continuous) && vouchReady(pulse.ticks)) {
+    lineAt(disciplineModel(), vouchTicks(), FROM)
+    lineAt(disciplineModel(), pulse.ticks, HERE)
+    const elapsed = <i64>stampDifference(HERE, FROM)
+    verdict = vouchPulse(pulse.ticks, pulse.second * 1_000_000_000, <i64>pulse.errorNanos + PULSE_SLACK, elapsed)
+  }
+  disciplineProve(vouchProves())
+  if (onDisagree === OnDisagree.FollowGnss) return true
+  return verdict !== Vouch.Disagrees && vouchDisagreement() === Disagreement.None
+}
+
+/** The network moves the clock when nothing better does. */
+function networkLeads(quorum: Quorum, now: u64): bool {
+  if (state === ClockState.Locked) return false
+  // A clock that no sky has ever set can only learn from the network, whatever the sky says.
+  if (state !== ClockState.Holdover) return true
+  if (vouchDisagreement() !== Disagreement.None) return onDisagree === OnDisagree.FollowNetwork
+  return expired || disciplineBound(now) > <u64>quorumError(quorum)
+}
+
+/** A leap second that is near must be known to the servers; one that only they know of is taken from them without a sky. */
+function judgeLeap(second: i64): void {
+  const announced = networkLeap()
+  const midnight = leapMidnight()
+  if (midnight !== 0 && announced === 0 && second > midnight - LEAP_KNOWN && second < midnight - 5) {
+    if (onDisagree === OnDisagree.FollowGnss) return
+    leapVeto()
+    vouchAlarm(Disagreement.Leap)
+  } else if (state === ClockState.Vouched && (announced === 1 || announced === 2)) {
+    leapTell(announced === 1 ? 1 : -1, second)
+  }
+}
+
+/** Nobody speaks for the time any more: it is kept, with its bound, but no longer served. */
+function forsaken(now: u64): void {
+  restoredTicks = now
+  restoredError = networkBound(now)
+  networkLeave()
+  state = ClockState.Restored
 }

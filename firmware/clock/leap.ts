@@ -24,6 +24,8 @@ let candidate: i64 = 0
 let candidateChange: i64 = 0
 let agreed: u32 = 0
 let silent: u32 = 0
+/** A midnight at which no leap second is believed any more. */
+let vetoed: i64 = 0
 /** TAI - UTC in seconds as it is before the armed leap second; 0: nobody has told. */
 let taiOffset: i32 = 0
 
@@ -33,6 +35,7 @@ export function leapInit(): void {
   candidate = 0
   agreed = 0
   silent = 0
+  vetoed = 0
   taiOffset = 0
 }
 
@@ -43,12 +46,38 @@ export function leapContinuous(pulse: Pulse): i64 {
   return pulse.second + change
 }
 
+/** The continuous second of a POSIX second. Inside 23:59:60 that is not one: nobody should ask then. */
+export function leapContinuousSecond(second: i64): i64 {
+  return midnight === 0 || second < midnight ? second : second + change
+}
+
+/** True within some seconds of the armed leap second, where POSIX seconds of others may mean either. */
+export function leapNear(second: i64): bool {
+  return midnight !== 0 && second > midnight - 5 && second < midnight + 5
+}
+
+/** Disarms, and listens no more to announcements of this midnight: somebody who must know says that there is none. */
+export function leapVeto(): void {
+  vetoed = midnight
+  midnight = 0
+  agreed = 0
+}
+
+/** Takes a majority of servers' word for a leap second at the end of the UTC day of `now`: +1 or -1. */
+export function leapTell(announced: i64, now: i64): void {
+  const end = (now / DAY + 1) * DAY
+  if (midnight !== 0 || end === vetoed || (announced !== 1 && announced !== -1)) return
+  midnight = end
+  change = announced
+  silent = 0
+}
+
 /** Takes note of what a pulse announces; `now` is the continuous second. */
 export function leapHear(pulse: Pulse, now: i64): void {
   if (pulse.taiOffset !== 0) taiOffset = pulse.taiOffset - pastChange(leapContinuous(pulse))
   if (pulse.leapSecond !== 0 || (midnight !== 0 && now >= midnight - 2)) return
   const announced = pulse.leapWarning !== 0 && pulse.leapAt !== 0 ? pulse.leapAt + 1 : 0
-  if (announced === 0 || announced % DAY !== 0 || announced <= now) {
+  if (announced === 0 || announced % DAY !== 0 || announced <= now || announced === vetoed) {
     agreed = 0
     if (++silent >= WITHDRAWALS) midnight = 0
     return
