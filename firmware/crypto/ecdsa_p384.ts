@@ -5,9 +5,9 @@
 //   p384VerifyStep(state)                                            until it returns true
 //   p384VerifyGood(state)                                            whether the signature is the key's
 //
-// The digest's leftmost 384 bits count. u1 G + u2 Q is computed in one chain of doublings, from digits in the width-5
-// non-adjacent form: odd, from -15 to 15, never two in five places. So eight odd multiples of each point suffice, those of
-// Q made here, those of G stored (p384_base.ts).
+// The digest's leftmost 384 bits count. u1 G + u2 Q is computed in one chain of doublings, from the scalars' digits
+// (naf.ts). Of the eight odd multiples of each point that they ask for, Q's are made here and G's are stored
+// (p384_base.ts).
 //
 // A point is Jacobian, `X | Y | Z`, (X / Z^2, Y / Z^3), Z = 0 for infinity, in Montgomery form. The formulas are programs,
 // one operation in four bytes: so they can stop anywhere, and a step is three multiplications whatever they belong to.
@@ -27,6 +27,7 @@ import {
   subtractModulo,
   subtractNumbers,
 } from './bignum'
+import { nafDigits } from './naf'
 import { P384_B, P384_LIMBS, P384_N, P384_N_R2, P384_ODD, P384_ONE, P384_P, P384_R2, P384_SIZE } from './p384_base'
 
 @unmanaged
@@ -137,7 +138,6 @@ const POINT_SIZE: usize = 3 * P384_SIZE
 /** Places of a digit: 0 .. 384, one more than a scalar has bits. */
 const PLACES: u32 = 385
 const DIGITS_SIZE: usize = 388
-const WIDTH: u32 = 5
 
 // `head | r | slots | accumulator | digits of u1 | digits of u2 | table`; s, z and u1 begin in the table's place.
 const R: usize = 24
@@ -241,13 +241,13 @@ function advance(state: usize): i32 {
     }
     case Stage.DigitsG: {
       mulOrder(state, state + Z, state + Z, state + POWER)
-      makeDigits(state + DIGITS_G, state + Z)
+      nafDigits(state + DIGITS_G, state + Z, P384_LIMBS)
       head.stage = Stage.DigitsQ
       return SLICE
     }
     case Stage.DigitsQ: {
       mulOrder(state, state + Z, state + R, state + POWER)
-      makeDigits(state + DIGITS_Q, state + Z)
+      nafDigits(state + DIGITS_Q, state + Z, P384_LIMBS)
       copy(slot(state, Slot.OtherZ), P384_ONE)
       memory.copy(sum, other, POINT_SIZE)
       memory.copy(state + TABLE, other, POINT_SIZE)
@@ -264,7 +264,7 @@ function advance(state: usize): i32 {
       return 0
     }
     case Stage.Table: {
-      memory.copy(state + TABLE + head.index * POINT_SIZE, sum, POINT_SIZE)
+      memory.copy(state + TABLE + <usize>head.index * POINT_SIZE, sum, POINT_SIZE)
       if (head.index < 7) {
         nextEntry(state, head.index + 1)
         return 0
@@ -356,36 +356,11 @@ function exponentBit(index: u32): u32 {
   return (word >> (index & 31)) & 1
 }
 
-/** The scalar in width-5 non-adjacent form, a signed byte for every place. */
-function makeDigits(digits: usize, scalar: usize): void {
-  let carry: u32 = 0
-  memory.fill(digits, 0, DIGITS_SIZE)
-  for (let i: u32 = 0; i < PLACES; ) {
-    const window = bits(scalar, i) + carry
-    if ((window & 1) === 0) {
-      i++
-      continue
-    }
-    carry = window > 16 ? 1 : 0
-    store<u8>(digits + i, window - (carry << WIDTH))
-    i += WIDTH
-  }
-}
-
-/** Bits i .. i + 4 of a scalar; zeros above its end. */
-function bits(scalar: usize, i: u32): u32 {
-  const word = i >> 5
-  if (word >= P384_LIMBS) return 0
-  const low = load<u32>(scalar + (word << 2))
-  const high = word + 1 < P384_LIMBS ? load<u32>(scalar + ((word + 1) << 2)) : 0
-  return <u32>((<u64>low | ((<u64>high) << 32)) >> (i & 31)) & 31
-}
-
 /** Entry `index` of the table is the one before it and 2 Q. */
 function nextEntry(state: usize, index: u32): void {
   const head = changetype<Head>(state)
   head.index = index
-  memory.copy(slot(state, Slot.X), state + TABLE + (index - 1) * POINT_SIZE, POINT_SIZE)
+  memory.copy(slot(state, Slot.X), state + TABLE + <usize>(index - 1) * POINT_SIZE, POINT_SIZE)
   run(state, DIFFER, Stage.DifferTable)
 }
 

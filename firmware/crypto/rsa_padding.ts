@@ -48,7 +48,8 @@ const enum Stage {
   Look = 2,
   /** H' = Hash(M'), sliced. */
   Hash = 3,
-  Good = 4,
+  HashEnd = 4,
+  Good = 5,
 }
 
 @unmanaged
@@ -114,7 +115,10 @@ export function pssStep(state: usize): bool {
       break
     }
     case Stage.Hash: {
-      if (!hashStepsStep(state + CONTEXT)) break
+      if (hashStepsStep(state + CONTEXT)) head.stage = Stage.HashEnd
+      break
+    }
+    case Stage.HashEnd: {
       hashStepsFinish(state + CONTEXT, state + OUTPUT)
       const h = <usize>(head.message + head.dbLength)
       head.stage = memory.compare(state + OUTPUT, h, hashLength(head.hash)) === 0 ? Stage.Good : Stage.Refused

@@ -18,6 +18,7 @@
 import { ecdsaSignatureRead } from './ecdsa_der'
 import { ECDSA_P256_SIZE, ecdsaVerifyFinish, ecdsaVerifyStart, ecdsaVerifyStep } from './ecdsa_p256'
 import { ECDSA_P384_SIZE, p384VerifyGood, p384VerifyStart, p384VerifyStep } from './ecdsa_p384'
+import { ED25519_SIZE, ed25519Good, ed25519Start, ed25519Step } from './ed25519'
 import { HASH_MAX, Hash, hashLength } from './hash'
 import { hashStepsFinish, hashStepsStart, hashStepsStep } from './hash_steps'
 import { RSA_FREE, RSA_MESSAGE, RSA_SIZE, rsaBits, rsaStart, rsaStep } from './rsa'
@@ -57,11 +58,13 @@ const enum Stage {
   Idle = 0,
   Refused = 1,
   Hash = 2,
+  HashEnd = 3,
   /** The digest is ready. */
-  Start = 3,
-  Run = 4,
-  /** RSA's operation is done and PSS is at work. */
-  Pss = 5,
+  Start = 4,
+  Run = 5,
+  /** RSA's operation is done and the padding is next. */
+  Padding = 6,
+  Pss = 7,
 }
 
 @unmanaged
@@ -82,7 +85,8 @@ const DIGEST: usize = memory.data(<i32>HASH_MAX, 8)
 const P256_SIZE: usize = ECDSA_P256_SIZE + 2 * 32
 const P384_SIZE: usize = ECDSA_P384_SIZE + 2 * 48
 const ECDSA_SIZE: usize = P256_SIZE > P384_SIZE ? P256_SIZE : P384_SIZE
-const STATE_SIZE: usize = RSA_SIZE > ECDSA_SIZE ? RSA_SIZE : ECDSA_SIZE
+const NOT_RSA_SIZE: usize = ECDSA_SIZE > ED25519_SIZE ? ECDSA_SIZE : ED25519_SIZE
+const STATE_SIZE: usize = RSA_SIZE > NOT_RSA_SIZE ? RSA_SIZE : NOT_RSA_SIZE
 /** The state of the kind that is at work; before that, of the hash. */
 const STATE: usize = memory.data(<i32>STATE_SIZE, 16)
 
@@ -100,6 +104,13 @@ export function signatureBegin(
   if (!begin(scheme, key, keyLength, signature, signatureLength, saltLength)) return false
   const head = changetype<Head>(HEAD)
   if (head.stage === Stage.Refused) return true
+  if (head.kind === Kind.Ed25519) {
+    // Its hash begins with the signature and the key.
+    const good =
+      keyLength === 32 && signatureLength === 64 && ed25519Start(STATE, key, message, messageLength, signature)
+    head.stage = good ? Stage.Run : Stage.Refused
+    return true
+  }
   hashStepsStart(STATE, head.hash, 0, 0, message, messageLength)
   head.stage = Stage.Hash
   return true
@@ -117,6 +128,7 @@ export function signatureBeginDigest(
 ): bool {
   if (!begin(scheme, key, keyLength, signature, signatureLength, saltLength)) return false
   const head = changetype<Head>(HEAD)
+  if (head.kind === Kind.Ed25519) head.stage = Stage.Refused
   if (head.stage === Stage.Refused) return true
   memory.copy(DIGEST, digest, hashLength(head.hash))
   head.stage = Stage.Start
@@ -130,7 +142,11 @@ export function signatureStep(): i32 {
   switch (head.stage) {
     case Stage.Hash: {
       verdict = 0
-      if (!hashStepsStep(STATE)) break
+      if (hashStepsStep(STATE)) head.stage = Stage.HashEnd
+      break
+    }
+    case Stage.HashEnd: {
+      verdict = 0
       hashStepsFinish(STATE, DIGEST)
       head.stage = Stage.Start
       break
@@ -143,6 +159,16 @@ export function signatureStep(): i32 {
     }
     case Stage.Run: {
       verdict = run(head)
+      break
+    }
+    case Stage.Padding: {
+      if (head.kind === Kind.Pkcs1) {
+        if (pkcs1Good(STATE + RSA_MESSAGE, head.signatureLength, head.hash, DIGEST)) verdict = 1
+        break
+      }
+      pssStart(STATE + RSA_FREE, STATE + RSA_MESSAGE, rsaBits(STATE), head.hash, DIGEST, head.saltLength)
+      head.stage = Stage.Pss
+      verdict = 0
       break
     }
     case Stage.Pss: {
@@ -218,14 +244,9 @@ function start(head: Head): bool {
 /** A step of the kind's own; the verdict so far. */
 function run(head: Head): i32 {
   switch (head.kind) {
-    case Kind.Pkcs1: {
-      if (!rsaStep(STATE)) return 0
-      return pkcs1Good(STATE + RSA_MESSAGE, head.signatureLength, head.hash, DIGEST) ? 1 : -1
-    }
+    case Kind.Pkcs1:
     case Kind.Pss: {
-      if (!rsaStep(STATE)) return 0
-      pssStart(STATE + RSA_FREE, STATE + RSA_MESSAGE, rsaBits(STATE), head.hash, DIGEST, head.saltLength)
-      head.stage = Stage.Pss
+      if (rsaStep(STATE)) head.stage = Stage.Padding
       return 0
     }
     case Kind.P256: {
@@ -235,6 +256,10 @@ function run(head: Head): i32 {
     case Kind.P384: {
       if (!p384VerifyStep(STATE)) return 0
       return p384VerifyGood(STATE) ? 1 : -1
+    }
+    case Kind.Ed25519: {
+      if (!ed25519Step(STATE)) return 0
+      return ed25519Good(STATE) ? 1 : -1
     }
   }
   return -1

@@ -2,6 +2,7 @@
 
 export * from '../../firmware/crypto/bignum'
 export * from '../../firmware/crypto/ecdsa_der'
+export { nafDigits } from '../../firmware/crypto/naf'
 export { P384_B, P384_N, P384_N_R2, P384_ODD, P384_ONE, P384_P, P384_R2 } from '../../firmware/crypto/p384_base'
 export * from '../../firmware/crypto/rsa'
 export * from '../../firmware/crypto/rsa_padding'
