@@ -53,11 +53,13 @@ const enum Phase {
 let phase: Phase = Phase.Over
 let deadline: u64 = 0
 let arrivalDelay: i64 = 0
+let frameToInt: i64 = 0
 let association = changetype<Association>(0)
 
 /** Reads the board's calibration; in boot(). */
 export function askInit(): void {
   arrivalDelay = (<i64>settingsCalibration(Calibration.ArrivalDelay) * 16) / 1_000_000
+  frameToInt = (<i64>settingsCalibration(Calibration.FrameToInt) * 16) / 1_000_000
 }
 
 export function askBegin(a: Association, now: u64): void {
@@ -98,7 +100,8 @@ function receive(crystal: Crystal, now: u64): bool {
     association.ignored += 1
     return false
   }
-  const t4 = datagram.stamp === Stamp.Exact ? datagram.ticks - arrivalDelay : datagram.ticks
+  // The driver's ticks are INTn's: the frame's last bit was earlier.
+  const t4 = datagram.ticks - (datagram.stamp === Stamp.Exact ? arrivalDelay + frameToInt : frameToInt)
   const verdict = associationReceive(association, datagram.data, datagram.length, t4, datagram.spread, crystal, now)
   return verdict !== ReplyVerdict.Ignored && verdict !== ReplyVerdict.Nak
 }
