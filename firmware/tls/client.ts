@@ -105,8 +105,10 @@ export function tlsClientClose(connection: usize): void {
 export function tlsClientWipe(connection: usize): void {
   stopChecking(changetype<Connection>(connection))
   wipe(connection, TLS_CLIENT_SIZE)
-  changetype<Connection>(connection).state = TlsState.Closed
-  changetype<Connection>(connection).stage = Stage.Over
+  const c = changetype<Connection>(connection)
+  c.state = TlsState.Closed
+  c.stage = Stage.Over
+  c.wiped = 1
 }
 
 function stopChecking(c: Connection): void {

@@ -3,8 +3,11 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { anchorImage } from '../../src/anchor_image'
 import { type Entry, type Flavour, loadEntry } from '../support/firmware'
-import { ALPN, CA } from './tls_server'
+import { ALPN, CA, LEAF } from './tls_server'
 import { AnchorFlash, anchor } from './x509_judge'
+
+/** A time at which the certificate among the fixtures is valid. */
+export const THEN = Math.floor(Date.parse(LEAF.validFrom) / 1000) + 86_400
 
 export const Dates = { Strict: 0, Undecided: 1, Off: 2 } as const
 
@@ -13,7 +16,7 @@ export async function loadTlsClient(flavour: Flavour = 'checked', anchors = [CA]
   return loadWithAnchors(new URL('./client.entry.ts', import.meta.url), flavour, anchors, seed)
 }
 
-/** The same for any entry with the memory DATA and the function drbgSeed. */
+/** The same for any entry with the memory DATA and the function drbgSeed. Seed 0: none. */
 export async function loadWithAnchors(url: URL, flavour: Flavour, anchors: string[], seed: number): Promise<Entry> {
   const flash = new AnchorFlash()
   flash.bytes = anchorImage(anchors.map((pem) => anchor(new X509Certificate(pem).raw)))
@@ -27,14 +30,14 @@ export async function loadWithAnchors(url: URL, flavour: Flavour, anchors: strin
   const bytes = new Uint8Array(48)
   new DataView(bytes.buffer).setUint32(0, seed)
   entry.write(DATA.value, bytes)
-  drbgSeed(DATA.value, bytes.length)
+  if (seed !== 0) drbgSeed(DATA.value, bytes.length)
   return entry
 }
 
 export interface ClientOptions {
   readonly name?: string
   readonly alpn?: string
-  /** POSIX seconds. */
+  /** POSIX seconds; THEN without it. */
   readonly time?: number | [number, number]
   readonly dates?: number
   /** A certificate whose key is trusted, whoever signed it. */
@@ -57,7 +60,7 @@ export class TlsClient {
     const { exports } = entry
     const name = Buffer.from(options.name ?? 'noonmark.test')
     const alpn = Buffer.from(options.alpn ?? ALPN)
-    const time = options.time ?? Math.floor(Date.now() / 1000)
+    const time = options.time ?? THEN
     const [earliest, latest] = typeof time === 'number' ? [time, time] : time
     this.connection = exports['CONNECTION'].value
     entry.write(exports['DATA'].value, Buffer.concat([name, alpn]))
