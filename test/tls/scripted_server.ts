@@ -177,7 +177,7 @@ export class ScriptedServer {
     return message(Message.CertificateVerify, u16(scheme), vector(2, sign('sha256', signed, this.key)))
   }
 
-  certificateRequest(context = new Uint8Array(), ...extensions: Bytes[]): Bytes {
+  certificateRequest(context: Bytes = new Uint8Array(), ...extensions: Bytes[]): Bytes {
     const list =
       extensions.length === 0 ? [extension(Extension.SignatureAlgorithms, vector(2, u16(0x0403)))] : extensions
     return message(13, vector(1, context), vector(2, ...list))
