@@ -60,7 +60,7 @@ const FADE: f64 = 150
 /** A forecast may be this old when a holdover begins: the history tells no more of the crystal then, s. */
 const LONGEST: f64 = 200_000
 /** Slices that a question may take when the forecast is not there yet. */
-const CATCH_UP: i32 = 2
+const CATCH_UP: i32 = 1
 
 /**
  * The standard deviation as computed is multiplied by this: the model is chosen by the same data that it is judged by, and
@@ -92,6 +92,10 @@ let lastDrift: f64 = 0
 let settled: bool = false
 let settledAt: f64 = 0
 let extra: f64 = 0
+/** The level's step in a block, ns/s, and what sigmas are multiplied by from this second on, for a block. */
+let scatter: f64 = 0
+let caution: f64 = 0
+let cautionFrom: f64 = 0
 
 export function oscillatorInit(): void {
   open = false
@@ -187,6 +191,8 @@ export function oscillatorHoldover(second: i64, rate: f64, drift: f64): void {
   lastRate = rate
   lastDrift = drift
   extra = 0
+  scatter = sqrt<f64>(filterUnit(forecastFilter()))
+  cautionFrom = -1e9
   ready = forecastStart() !== 0 && offset >= 0 && offset < LONGEST
 }
 
@@ -231,20 +237,26 @@ export function oscillatorRate(ahead: u32): f64 {
   return slowRate(t) + extra * faded(t - settledAt)
 }
 
+/** What the standard deviations are multiplied by: worked out once a block. */
+function cautionAt(ahead: f64): f64 {
+  if (ahead < cautionFrom || ahead >= cautionFrom + <f64>BLOCK) {
+    cautionFrom = ahead
+    caution = CAUTION * trialCaution((offset + ahead) / <f64>BLOCK)
+  }
+  return caution
+}
+
 /** Standard deviation of the phase that is gathered in `ahead` seconds, ns. */
 export function oscillatorSigmaPhase(ahead: u32): f64 {
   const t = <f64>ahead
   const own = settled ? forecastSigma(offset + t) : 0
   // Where the two filters differ, one of them is wrong.
-  const between = (Math.abs(extra) + sqrt<f64>(filterUnit(forecastFilter()))) * Math.min(t, FADE)
-  return CAUTION * trialCaution((offset + t) / <f64>BLOCK) * sqrt<f64>(own * own + between * between)
+  const between = (Math.abs(extra) + scatter) * Math.min(t, FADE)
+  return cautionAt(t) * sqrt<f64>(own * own + between * between)
 }
 
 /** Standard deviation of the rate, ns/s. */
 export function oscillatorSigmaRate(ahead: u32): f64 {
-  return (
-    CAUTION *
-    trialCaution((offset + <f64>ahead) / <f64>BLOCK) *
-    (forecastGrowth() + Math.abs(extra) * faded(<f64>ahead) + sqrt<f64>(filterUnit(forecastFilter())))
-  )
+  const t = <f64>ahead
+  return cautionAt(t) * (forecastGrowth() + Math.abs(extra) * faded(t) + scatter)
 }

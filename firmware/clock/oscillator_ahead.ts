@@ -5,6 +5,7 @@ import {
   FILTER_SIZE,
   Filter,
   filterColumn,
+  filterMultiply,
   filterPredict,
   filterRow,
   filterSpread,
@@ -40,7 +41,12 @@ export function aheadPredict(a: Ahead, end: i32): void {
   filterPredict(aheadFilter(a), end)
 }
 
-/** Second slice: the phase's variance at the end of the block. */
+/** Second slice. */
+export function aheadMultiply(a: Ahead): void {
+  filterMultiply(aheadFilter(a))
+}
+
+/** Third slice: the phase's variance at the end of the block. */
 export function aheadGather(a: Ahead): void {
   const filter = aheadFilter(a)
   let cross: f64 = 0

@@ -10,7 +10,8 @@
 // All variances are in units of the variance of the level's step in one block. That unit is estimated at the end, from all
 // innovations: one parameter less to search for. The other parameters are in a block of six doubles, `Theta`.
 //
-// One block costs two slices: `filterPredict`, `filterCorrect`. Slices of two filters must not be interleaved: they share H and G.
+// One block costs three slices, `filterPredict`, `filterMultiply` and `filterCorrect`, of at most 15,000 instructions each on the
+// ESP32-C3. Slices of two filters must not be interleaved: they share H and G.
 
 import {
   BLOCK,
@@ -67,10 +68,16 @@ const WARM: i32 = 6
 const LEVEL_PRIOR: f64 = 20_000
 const COEFFICIENT_PRIOR: f64 = 1000
 const WARM_PRIOR: f64 = 3000
-/** A warm-up that has faded to this is over. */
-const WARM_OVER: f64 = 0.2
+/** A warm-up this many time constants old, 7e-5 of it left, is over. */
+const WARM_LONGEST: f64 = 9.6
 
 const BLOCKS_A_DAY: i32 = 675
+/** Cosine and sine of the day's turn in a block. */
+const DAY_TURN_COSINE: f64 = 0.9999566769464484
+const DAY_TURN_SINE: f64 = 0.009308288253816802
+
+/** Rows of the covariance that the first slice deals with. */
+const EARLY_ROWS: i32 = 2
 
 /** The unit of variance begins as if this many innovations of this size, (ns/s)^2, had been seen; more when it was learnt before. */
 const UNIT_WEIGHT: f64 = 2
@@ -104,8 +111,6 @@ export class Filter {
   cycleTurnSine: f64
   dayCosine: f64
   daySine: f64
-  dayTurnCosine: f64
-  dayTurnSine: f64
   warm: f64
   warmFade: f64
   white: f64
@@ -119,12 +124,12 @@ export class Filter {
   degrees: f64
 }
 
-const SCALARS: usize = 16 + 19 * 8
+const SCALARS: usize = 16 + 17 * 8
 const MEANS: usize = SCALARS
 const VARIANCES: usize = SCALARS + 7 * 8
 
 /** Scalars, seven means, the upper triangle of the covariance. */
-export const FILTER_SIZE: i32 = 16 + 19 * 8 + 7 * 8 + 28 * 8
+export const FILTER_SIZE: i32 = 16 + 17 * 8 + 7 * 8 + 28 * 8
 
 /** The row of the measurement; the covariance times it; the innovation and its variance. Shared by all filters. */
 const H: usize = memory.data(7 * 8, 8)
@@ -159,12 +164,12 @@ export function filterRow(i: i32): f64 {
 export function filterColumn(i: i32): f64 {
   return load<f64>(G + ((<usize>i) << 3))
 }
-/** Variance of the block's rate by the model, as of the last `filterPredict`. */
+/** Variance of the block's rate by the model, as of the last `filterMultiply`. */
 export function filterSpread(): f64 {
   return spread
 }
 
-/** Prepares a filter for the first block of the history. Some 8,000 instructions. */
+/** Prepares a filter for the first block of the history; `filterTurns` must follow. */
 export function filterBegin(f: Filter, theta: Theta, prior: Prior): void {
   memory.fill(changetype<usize>(f), 0, <usize>FILTER_SIZE)
   const first = historyFirst()
@@ -174,20 +179,17 @@ export function filterBegin(f: Filter, theta: Theta, prior: Prior): void {
   f.fade = exponential(-(<f64>BLOCK) / (theta.period * theta.memory))
   const cycle = theta.cycle * theta.cycle
   f.gain = (1 - f.fade * f.fade) * cycle
-  f.cycleTurnCosine = cosineOfTurns(<f64>BLOCK / theta.period)
-  f.cycleTurnSine = sineOfTurns()
-  f.cycleCosine = 1
-  let ofDay = first % BLOCKS_A_DAY
-  if (ofDay < 0) ofDay += BLOCKS_A_DAY
-  f.dayCosine = cosineOfTurns(<f64>ofDay / <f64>BLOCKS_A_DAY)
-  f.daySine = sineOfTurns()
-  f.dayTurnCosine = cosineOfTurns(1.0 / <f64>BLOCKS_A_DAY)
-  f.dayTurnSine = sineOfTurns()
-  f.warm = exponential(-historyAge() / theta.warmUp)
-  f.warmFade = exponential(-(<f64>BLOCK) / theta.warmUp)
   f.white = theta.white * theta.white
-  const temperature = historyFirstTemperature()
   f.size = COEFFICIENT
+  setVariance(f, LEVEL, LEVEL_PRIOR * LEVEL_PRIOR)
+  const daily = prior.dailyVariance > 0 ? prior.dailyVariance : theta.daily * theta.daily
+  setMean(f, DAY, prior.cosine)
+  setMean(f, DAY + 1, prior.sine)
+  setVariance(f, DAY, daily)
+  setVariance(f, DAY + 1, daily)
+  setVariance(f, CYCLE, cycle)
+  setVariance(f, CYCLE + 1, cycle)
+  const temperature = historyFirstTemperature()
   if (temperature !== NO_TEMPERATURE) {
     f.size = WARM
     f.origin = degrees(temperature)
@@ -196,18 +198,22 @@ export function filterBegin(f: Filter, theta: Theta, prior: Prior): void {
     setMean(f, COEFFICIENT, prior.coefficient)
     setVariance(f, COEFFICIENT, known ? prior.coefficientVariance : COEFFICIENT_PRIOR * COEFFICIENT_PRIOR)
   }
-  if (f.warm * WARM_PRIOR > WARM_OVER) {
-    f.size = STATES
-    setVariance(f, WARM, WARM_PRIOR * WARM_PRIOR)
-  } else f.warm = 0
-  const daily = prior.dailyVariance > 0 ? prior.dailyVariance : theta.daily * theta.daily
-  setMean(f, DAY, prior.cosine)
-  setMean(f, DAY + 1, prior.sine)
-  setVariance(f, DAY, daily)
-  setVariance(f, DAY + 1, daily)
-  setVariance(f, CYCLE, cycle)
-  setVariance(f, CYCLE + 1, cycle)
-  setVariance(f, LEVEL, LEVEL_PRIOR * LEVEL_PRIOR)
+  const warmth = -historyAge() / theta.warmUp
+  if (warmth < -WARM_LONGEST) return
+  f.warm = exponential(warmth)
+  f.warmFade = exponential(-(<f64>BLOCK) / theta.warmUp)
+  f.size = STATES
+  setVariance(f, WARM, WARM_PRIOR * WARM_PRIOR)
+}
+
+/** The second half of the preparation: how the cycles turn. */
+export function filterTurns(f: Filter, theta: Theta): void {
+  f.cycleTurnCosine = cosineOfTurns(<f64>BLOCK / theta.period)
+  f.cycleTurnSine = sineOfTurns()
+  f.cycleCosine = 1
+  const ofDay = f.start % BLOCKS_A_DAY
+  f.dayCosine = cosineOfTurns(<f64>(ofDay < 0 ? ofDay + BLOCKS_A_DAY : ofDay) / <f64>BLOCKS_A_DAY)
+  f.daySine = sineOfTurns()
 }
 
 function degrees(sixtyfourths: i32): f64 {
@@ -219,8 +225,8 @@ function advance(f: Filter): void {
   const cycleCosine = f.cycleCosine * f.cycleTurnCosine - f.cycleSine * f.cycleTurnSine
   f.cycleSine = f.cycleCosine * f.cycleTurnSine + f.cycleSine * f.cycleTurnCosine
   f.cycleCosine = cycleCosine
-  const dayCosine = f.dayCosine * f.dayTurnCosine - f.daySine * f.dayTurnSine
-  f.daySine = f.dayCosine * f.dayTurnSine + f.daySine * f.dayTurnCosine
+  const dayCosine = f.dayCosine * DAY_TURN_COSINE - f.daySine * DAY_TURN_SINE
+  f.daySine = f.dayCosine * DAY_TURN_SINE + f.daySine * DAY_TURN_COSINE
   f.dayCosine = dayCosine
   f.warm *= f.warmFade
   const fade = f.fade
@@ -235,7 +241,7 @@ function advance(f: Filter): void {
   setVariance(f, LEVEL, filterVariance(f, LEVEL) + 1)
 }
 
-/** First slice of a block: H, G and the spread of the rate at `f.block`. Temperatures after the history's end are the last ones. */
+/** First slice of a block: H and the beginning of G at `f.block`. Temperatures after the history's end are the last ones. */
 export function filterPredict(f: Filter, end: i32): void {
   if (f.begun !== 0) advance(f)
   else f.begun = 1
@@ -250,17 +256,22 @@ export function filterPredict(f: Filter, end: i32): void {
   store<f64>(H, f.cycleSine, 32)
   store<f64>(H, f.degrees - f.origin, 40)
   store<f64>(H, f.warm, 48)
-  multiply(f)
+  memory.fill(G, 0, 7 * 8)
+  multiply(f, 0, EARLY_ROWS)
+}
+
+/** Second slice: the rest of G, and the spread of the rate. */
+export function filterMultiply(f: Filter): void {
+  multiply(f, EARLY_ROWS, f.size)
   let sum = f.white
   for (let i = 0; i < f.size; i++) sum += filterRow(i) * filterColumn(i)
   spread = sum
 }
 
-/** G = P H. */
-function multiply(f: Filter): void {
-  memory.fill(G, 0, 7 * 8)
+/** G = P H, as far as rows `from` to `to` of the upper triangle tell it. */
+function multiply(f: Filter, from: i32, to: i32): void {
   const size = f.size
-  for (let i = 0; i < size; i++) {
+  for (let i = from; i < to; i++) {
     const row = filterRow(i)
     let at = cell(f, i, i)
     let sum = filterColumn(i) + load<f64>(at) * row
@@ -268,7 +279,8 @@ function multiply(f: Filter): void {
       at += 8
       const p = load<f64>(at)
       sum += p * filterRow(j)
-      store<f64>(G + ((<usize>j) << 3), filterColumn(j) + p * row)
+      // The first row of H is 1.
+      store<f64>(G + ((<usize>j) << 3), filterColumn(j) + (i === 0 ? p : p * row))
     }
     store<f64>(G + ((<usize>i) << 3), sum)
   }
@@ -281,30 +293,34 @@ export function filterRate(f: Filter): f64 {
   return sum
 }
 
-/** What `degrees` make of the rate. */
+/** The temperature's share of the rate. */
+export function filterShare(f: Filter): f64 {
+  return f.size > COEFFICIENT ? filterRow(COEFFICIENT) * filterMean(f, COEFFICIENT) : 0
+}
+
+/** What `sixtyfourths` of a degree make of the rate. */
 export function filterTemperatureRate(f: Filter, sixtyfourths: i32): f64 {
   if (f.size <= COEFFICIENT || sixtyfourths === NO_TEMPERATURE) return 0
   return (degrees(sixtyfourths) - f.origin) * filterMean(f, COEFFICIENT)
 }
 
-/** Second slice of a block: takes its rate, if there is one, and goes on to the next. */
+/** Third slice of a block: takes its rate, if there is one, and goes on to the next. */
 export function filterCorrect(f: Filter): void {
   const rate = historyRate(f.block)
   f.block++
   if (rate === NO_RATE) return
   const size = f.size
-  let innovation = <f64>rate
-  for (let i = 0; i < size; i++) innovation -= filterRow(i) * filterMean(f, i)
+  let news = <f64>rate - filterRate(f) - filterShare(f)
   const inverse = 1 / spread
   if (f.begun === 1) {
     // The first rate of all: the level starts there, and that is no news.
     f.begun = 2
-    setMean(f, LEVEL, innovation)
-    innovation = 0
-  } else count(f, innovation * innovation * inverse)
+    setMean(f, LEVEL, news)
+    news = 0
+  } else count(f, news * news * inverse)
   for (let i = 0; i < size; i++) {
     const k = filterColumn(i) * inverse
-    setMean(f, i, filterMean(f, i) + k * innovation)
+    setMean(f, i, filterMean(f, i) + k * news)
     let at = cell(f, i, i)
     for (let j = i; j < size; j++) {
       store<f64>(at, load<f64>(at) - k * filterColumn(j))

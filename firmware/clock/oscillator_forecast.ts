@@ -1,9 +1,18 @@
 // What the slow model says of the time after the last block: rates at the middles of blocks to come, and how wrong the line
 // will be that follows them. Temperature's share is left out of the rates: it is added each second, from the thermometer.
 //
-// Three points are kept ahead of need. Making the next one takes two slices (`forecastStep`).
+// Three points are kept ahead of need. Making the next one takes three slices (`forecastStep`).
 
-import { AHEAD_SIZE, Ahead, aheadBegin, aheadFilter, aheadGather, aheadPredict, aheadSigma } from './oscillator_ahead'
+import {
+  AHEAD_SIZE,
+  Ahead,
+  aheadBegin,
+  aheadFilter,
+  aheadGather,
+  aheadMultiply,
+  aheadPredict,
+  aheadSigma,
+} from './oscillator_ahead'
 import { Filter, filterRate } from './oscillator_filter'
 import { BLOCK } from './oscillator_history'
 
@@ -18,21 +27,22 @@ const SIGMAS: usize = memory.data(4 * 8, 8)
 /** Number of the block of the newest point plus one, and of the first block of all. */
 let end: i32 = 0
 let begin: i32 = 0
-let half: bool = false
+/** Slices of the next point that are done. */
+let slices: i32 = 0
 
 /** Starts from a filter; `points` are made by `forecastStep`. */
 export function forecastBegin(from: Filter): void {
   aheadBegin(AHEAD, from)
   begin = from.block
   end = begin
-  half = false
+  slices = 0
   memory.fill(SIGMAS, 0, 4 * 8)
 }
 
 export function forecastClear(): void {
   begin = 0
   end = 0
-  half = false
+  slices = 0
 }
 
 /** The first block of the forecast, 0 when there is none. */
@@ -50,13 +60,18 @@ export function forecastReaches(block: i32): bool {
   return begin !== 0 && end - begin >= POINTS && block <= end - 2
 }
 
-/** Half of a point. */
+/** A slice, the third part of a point. */
 export function forecastStep(): void {
-  half = !half
-  if (half) {
+  slices++
+  if (slices === 1) {
     aheadPredict(AHEAD, 0)
     return
   }
+  if (slices === 2) {
+    aheadMultiply(AHEAD)
+    return
+  }
+  slices = 0
   aheadGather(AHEAD)
   memory.copy(RATES, RATES + 8, 16)
   memory.copy(SIGMAS, SIGMAS + 8, 24)
@@ -66,9 +81,9 @@ export function forecastStep(): void {
   end++
 }
 
-/** A point is half made. */
+/** A point is partly made. */
 export function forecastHalfway(): bool {
-  return half
+  return slices !== 0
 }
 
 /** Rate without temperature, `seconds` (a real number of them) after the beginning of the first block. */

@@ -10,16 +10,35 @@ function powerOfTwo(k: i32): f64 {
   return reinterpret<f64>((<u64>(k + 1023)) << 52)
 }
 
+/** Reciprocals of 1..12. */
+const RECIPROCALS: usize = memory.data<f64>([
+  1,
+  1 / 2,
+  1 / 3,
+  1 / 4,
+  1 / 5,
+  1 / 6,
+  1 / 7,
+  1 / 8,
+  1 / 9,
+  1 / 10,
+  1 / 11,
+  1 / 12,
+])
+
 /** e^x; 0 below e^-600, and no more than e^600. */
 export function exponential(x: f64): f64 {
   if (x < -600) return 0
   const clamped = x > 600 ? 600 : x
-  const k = <i32>Math.floor(clamped / LN2 + 0.5)
+  const k = <i32>Math.floor(clamped * (1 / LN2) + 0.5)
   const r = clamped - <f64>k * LN2
   let sum: f64 = 1
-  for (let i = 14; i > 0; i--) sum = 1 + (r / <f64>i) * sum
+  for (let i: usize = 12; i > 0; i--) sum = 1 + r * load<f64>(RECIPROCALS + ((i - 1) << 3)) * sum
   return sum * powerOfTwo(k)
 }
+
+/** Reciprocals of 1, 3, ... 19. */
+const ODD_RECIPROCALS: usize = memory.data<f64>([1, 1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11, 1 / 13, 1 / 15, 1 / 17, 1 / 19])
 
 /** Natural logarithm of a positive, normal number. */
 export function logarithm(x: f64): f64 {
@@ -34,9 +53,14 @@ export function logarithm(x: f64): f64 {
   const t = (m - 1) / (m + 1)
   const t2 = t * t
   let sum: f64 = 0
-  for (let i = 19; i > 0; i -= 2) sum = sum * t2 + 1 / <f64>i
+  for (let i: usize = 10; i > 0; i--) sum = sum * t2 + load<f64>(ODD_RECIPROCALS + ((i - 1) << 3))
   return 2 * t * sum + <f64>k * LN2
 }
+
+/** Ratios of neighbouring terms of the series: -1 / (n (n - 1)). */
+const COSINES: usize = memory.data<f64>([-1 / 2, -1 / 12, -1 / 30, -1 / 56, -1 / 90, -1 / 132, -1 / 182])
+const SINES: usize = memory.data<f64>([-1 / 6, -1 / 20, -1 / 42, -1 / 72, -1 / 110, -1 / 156, -1 / 210])
+const TERMS: usize = 7
 
 let sine: f64 = 0
 
@@ -46,9 +70,11 @@ export function cosineOfTurns(turns: f64): f64 {
   const a = turns * (TWO_PI / 8)
   const a2 = a * a
   let c: f64 = 1
-  for (let i = 16; i > 0; i -= 2) c = 1 - (a2 / <f64>(i * (i - 1))) * c
   let s: f64 = 1
-  for (let i = 17; i > 1; i -= 2) s = 1 - (a2 / <f64>(i * (i - 1))) * s
+  for (let i: usize = TERMS; i > 0; i--) {
+    c = 1 + a2 * load<f64>(COSINES + ((i - 1) << 3)) * c
+    s = 1 + a2 * load<f64>(SINES + ((i - 1) << 3)) * s
+  }
   s *= a
   for (let i = 0; i < 3; i++) {
     const twice = c * c - s * s

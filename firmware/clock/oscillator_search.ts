@@ -11,8 +11,10 @@ import {
   filterBegin,
   filterCorrect,
   filterGuess,
+  filterMultiply,
   filterPredict,
   filterScore,
+  filterTurns,
   PRIOR_SIZE,
   Prior,
   THETA_SIZE,
@@ -22,6 +24,8 @@ import { historyEnd, historyFirst } from './oscillator_history'
 import { exponential, logarithm } from './oscillator_math'
 
 const PARAMETERS: i32 = 6
+const PERIOD: i32 = 2
+const MEMORY: i32 = 3
 const WARM_UP: i32 = 5
 
 /** Blocks without which nothing is searched, 17 minutes; candidates without which nothing is believed. */
@@ -50,6 +54,14 @@ const TRY_THETA: usize = memory.data(<i32>THETA_SIZE, 8)
 const STEPS: usize = memory.data(6 * 8, 8)
 const PRIOR: Prior = changetype<Prior>(memory.data(<i32>PRIOR_SIZE, 8))
 
+const enum Stage {
+  None = 0,
+  Proposed = 1,
+  Begun = 2,
+  Run = 3,
+  Scored = 4,
+}
+
 /** What the candidate is. */
 const enum Kind {
   /** The best model's parameters, run anew. */
@@ -61,10 +73,16 @@ const enum Kind {
 let best: usize = 0
 let spare: usize = 0
 let have: bool = false
-let trying: bool = false
 let kind: Kind = Kind.Again
-/** The filter between its two slices; 0 when none is. */
+/** The filter between the slices of a block, 0 when none is; the second one is done. */
 let halfway: usize = 0
+let multiplied: bool = false
+/** How far the candidate is. */
+let stage: Stage = Stage.None
+/** Priors of the best model and of the candidate, and the candidate's score. */
+let penalty: f64 = 0
+let tryPenalty: f64 = 0
+let tryScore: f64 = 0
 let parameter: i32 = 0
 let upwards: bool = true
 let turn: u32 = 0
@@ -81,7 +99,8 @@ export function searchInit(): void {
   memory.copy(BEST_THETA, MIDDLE, <usize>THETA_SIZE)
   memory.copy(STEPS, FIRST_STEP, 6 * 8)
   have = false
-  trying = false
+  penalty = 0
+  stage = Stage.None
   halfway = 0
   parameter = 0
   upwards = true
@@ -127,12 +146,14 @@ export function searchSensible(theta: usize): bool {
 /** Starts from the parameters that an earlier boot found. */
 export function searchRecall(theta: usize): void {
   memory.copy(BEST_THETA, theta, <usize>THETA_SIZE)
+  penalty = 0
+  for (let i: i32 = 0; i < PARAMETERS; i++) penalty += priorOf(i, get(theta, i))
   tried = TRIED
 }
 
 /** The history begins anew: what the best model knows is in the prior; its run is over. */
 export function searchRenew(): void {
-  trying = false
+  stage = Stage.None
   halfway = 0
 }
 
@@ -156,30 +177,48 @@ export function searchStep(): bool {
   const end = historyEnd()
   if (end - historyFirst() < FEWEST) return false
   if (halfway !== 0) {
-    const filter = changetype<Filter>(halfway)
-    halfway = 0
-    // The history may have moved on, or begun anew, since the other half.
-    if (filter.block >= historyFirst() && filter.block < end) filterCorrect(filter)
+    goOn()
     return true
   }
   if (have && searchBest().block < end && searchBest().block >= historyFirst()) {
-    halfSlice(best, end)
+    firstSlice(best, end)
     return true
   }
   const filter = changetype<Filter>(spare)
-  if (!trying) {
+  if (stage > Stage.Begun && filter.block < historyFirst()) stage = Stage.None
+  if (stage === Stage.None) {
     propose()
+    stage = Stage.Proposed
+  } else if (stage === Stage.Proposed) {
     filterBegin(filter, changetype<Theta>(TRY_THETA), PRIOR)
-    trying = true
-  } else if (filter.block < historyFirst()) trying = false
-  else if (filter.block < end) halfSlice(spare, end)
-  else judge()
+    stage = Stage.Begun
+  } else if (stage === Stage.Begun) {
+    filterTurns(filter, changetype<Theta>(TRY_THETA))
+    stage = Stage.Run
+  } else if (filter.block < end) {
+    stage = Stage.Run
+    firstSlice(spare, end)
+  } else judge()
   return true
 }
 
-function halfSlice(filter: usize, end: i32): void {
+/** The second or third slice of a block. */
+function goOn(): void {
+  const filter = changetype<Filter>(halfway)
+  multiplied = !multiplied
+  if (multiplied) {
+    filterMultiply(filter)
+    return
+  }
+  halfway = 0
+  // The history may have moved on, or begun anew, since the first slice.
+  if (filter.block >= historyFirst() && filter.block < historyEnd()) filterCorrect(filter)
+}
+
+function firstSlice(filter: usize, end: i32): void {
   filterPredict(changetype<Filter>(filter), end)
   halfway = filter
+  multiplied = false
 }
 
 function get(base: usize, i: i32): f64 {
@@ -189,33 +228,54 @@ function get(base: usize, i: i32): f64 {
 /** Chooses the next candidate. */
 function propose(): void {
   memory.copy(TRY_THETA, BEST_THETA, <usize>THETA_SIZE)
+  tryPenalty = penalty
   kind = Kind.Again
   if (!have || since >= STALE || searchBest().start !== historyFirst()) return
   turn++
   if (turn % 3 === 0) {
     kind = Kind.Period
     period = (period + 5) % PERIOD_COUNT
-    store<f64>(TRY_THETA, get(PERIODS, period), 16)
-    if ((turn & 1) !== 0) store<f64>(TRY_THETA, get(MIDDLE, 3), 24)
+    change(PERIOD, get(PERIODS, period))
+    if ((turn & 1) !== 0) change(MEMORY, get(MIDDLE, MEMORY))
     return
   }
   kind = Kind.Step
   const step = get(STEPS, parameter)
   const value = get(BEST_THETA, parameter) * exponential(upwards ? step : -step)
-  const bounded = Math.min(Math.max(value, get(LEAST, parameter)), get(GREATEST, parameter))
-  store<f64>(TRY_THETA + ((<usize>parameter) << 3), bounded)
+  change(parameter, Math.min(Math.max(value, get(LEAST, parameter)), get(GREATEST, parameter)))
 }
 
-/** A candidate has seen all blocks. */
+/** Changes a parameter of the candidate. */
+function change(i: i32, value: f64): void {
+  const at = TRY_THETA + ((<usize>i) << 3)
+  tryPenalty += priorOf(i, value) - priorOf(i, load<f64>(at))
+  store<f64>(at, value)
+}
+
+/** Minus twice the logarithm of a parameter's prior. */
+function priorOf(i: i32, value: f64): f64 {
+  const middle = get(MIDDLE, i)
+  if (value === middle) return 0
+  const away = logarithm(value / middle) / get(WIDTH, i)
+  return away * away
+}
+
+/** A candidate has seen all blocks: first its score, then whether that is better than the best model's. */
 function judge(): void {
-  trying = false
+  if (stage === Stage.Run) {
+    tryScore = filterScore(changetype<Filter>(spare)) + tryPenalty
+    stage = Stage.Scored
+    return
+  }
+  stage = Stage.None
   tried++
-  const better = kind === Kind.Again || score(spare, TRY_THETA) < score(best, BEST_THETA) - 1e-9
+  const better = kind === Kind.Again || tryScore < filterScore(searchBest()) + penalty - 1e-9
   if (better) {
     const old = best
     best = spare
     spare = old
     have = true
+    penalty = tryPenalty
     memory.copy(BEST_THETA, TRY_THETA, <usize>THETA_SIZE)
   }
   since = kind === Kind.Again ? 0 : since + 1
@@ -239,13 +299,4 @@ function nextStep(better: bool): void {
   parameter = (parameter + 1) % PARAMETERS
   // Once the warm-up is over nothing tells its time constant.
   if (parameter === WARM_UP && searchBest().warm === 0) parameter = 0
-}
-
-function score(filter: usize, theta: usize): f64 {
-  let sum = filterScore(changetype<Filter>(filter))
-  for (let i: i32 = 0; i < PARAMETERS; i++) {
-    const away = logarithm(get(theta, i) / get(MIDDLE, i)) / get(WIDTH, i)
-    sum += away * away
-  }
-  return sum
 }

@@ -3,8 +3,17 @@
 // One trial at a time: from some block on, 10 minutes and an hour ahead, and every fourth time four hours. The error of the phase,
 // in standard deviations, is squared and averaged; old trials are forgotten. `trialCaution` is the square root of that.
 
-import { AHEAD_SIZE, Ahead, aheadBegin, aheadFilter, aheadGather, aheadPredict, aheadSigma } from './oscillator_ahead'
-import { COEFFICIENT, Filter, filterMean, filterRate, filterRow } from './oscillator_filter'
+import {
+  AHEAD_SIZE,
+  Ahead,
+  aheadBegin,
+  aheadFilter,
+  aheadGather,
+  aheadMultiply,
+  aheadPredict,
+  aheadSigma,
+} from './oscillator_ahead'
+import { Filter, filterRate, filterShare } from './oscillator_filter'
 import { BLOCK, historyEnd, historyFirst, historyRate, NO_RATE } from './oscillator_history'
 
 /** Blocks ahead at which a trial is judged. */
@@ -25,7 +34,8 @@ const SQUARES: usize = memory.data(3 * 8, 8)
 const WEIGHTS: usize = memory.data(3 * 8, 8)
 
 let running: bool = false
-let halfway: bool = false
+/** Slices of the present block that are done. */
+let slices: i32 = 0
 let length: i32 = 0
 let done: i32 = 0
 let turn: u32 = 0
@@ -33,7 +43,7 @@ let error: f64 = 0
 
 export function trialInit(): void {
   running = false
-  halfway = false
+  slices = 0
   turn = 0
   memory.fill(SQUARES, 0, 24)
   memory.fill(WEIGHTS, 0, 24)
@@ -62,13 +72,18 @@ export function trialsLoad(data: usize): bool {
 /** The history begins anew: a trial that runs cannot be judged. */
 export function trialBreak(): void {
   running = false
-  halfway = false
+  slices = 0
 }
 
 /** One slice. `best`: a model that has taken all blocks. False when there is nothing to do. */
 export function trialStep(best: Filter): bool {
   const filter = aheadFilter(TRIAL)
-  if (halfway) {
+  if (slices === 1) {
+    aheadMultiply(TRIAL)
+    slices = 2
+    return true
+  }
+  if (slices === 2) {
     finish(filter)
     return true
   }
@@ -84,24 +99,24 @@ export function trialStep(best: Filter): bool {
   }
   if (filter.block >= historyEnd()) return false
   aheadPredict(TRIAL, historyEnd())
-  halfway = true
+  slices = 1
   return true
 }
 
 /** A slice of a trial is half done. */
 export function trialHalfway(): bool {
-  return halfway
+  return slices !== 0
 }
 
 function finish(filter: Filter): void {
-  halfway = false
-  const rate = historyRate(filter.block)
+  slices = 0
+  const known = filter.block >= historyFirst() && filter.block < historyEnd()
+  const rate = known ? historyRate(filter.block) : NO_RATE
   if (rate === NO_RATE) {
     running = false
     return
   }
-  const share = filter.size > COEFFICIENT ? filterRow(COEFFICIENT) * filterMean(filter, COEFFICIENT) : 0
-  error += (<f64>rate - filterRate(filter) - share) * <f64>BLOCK
+  error += (<f64>rate - filterRate(filter) - filterShare(filter)) * <f64>BLOCK
   aheadGather(TRIAL)
   done++
   if (done === NEAR) record(0)
