@@ -28,14 +28,12 @@ import {
 import {
   ClockState,
   clockErrorNanos,
-  clockFrequency,
   clockInit,
   clockNow,
   clockPoll,
   clockPulse,
   clockRehearse,
   clockState,
-  ERROR_UNKNOWN,
 } from './clock/clock'
 import { disciplineCalibrate } from './clock/discipline'
 import { oscillatorKeeperLoad, oscillatorKeeperPoll } from './clock/oscillator_keeper'
@@ -77,7 +75,8 @@ import {
 } from './gnss/receiver'
 import { kePortIsOpen, kePortOpen, kePortPoll } from './net/ke_port'
 import { ntpPortOpen, ntpPortPoll } from './net/ntp_port'
-import { upstreamCertificateTime, upstreamCrystal, upstreamDue, upstreamInit, upstreamPoll } from './net/upstream'
+import { trustInit, trustPoll } from './net/trust'
+import { upstreamDue, upstreamInit, upstreamPoll } from './net/upstream'
 import { keyringKeeperLoad, keyringKeeperPoll } from './nts/keyring_keeper'
 import { Instant } from './time/instant'
 import {
@@ -104,13 +103,6 @@ const ERASE_CLEARANCE: u32 = 0x7333_3333
 /** Fresh entropy for the random generator every ten minutes. */
 const RESEED_INTERVAL: u64 = SECOND * 600
 const SEED_SIZE: u32 = 64
-
-/** How wrong the crystal's frequency may be, 1e-9: while pulses have taught it, and by the crystal's specification. */
-const KNOWN_WANDER: u32 = 2_000
-const UNKNOWN_WANDER: u32 = 50_000
-
-/** DatePolicy of nts/ke_client: certificates whose dates cannot be judged are good enough to ask. */
-const UNDECIDED: u32 = 1
 
 /** More than the UART's FIFO can hold, in reads of BYTES_SIZE. */
 const STALE_READS: u32 = 64
@@ -158,6 +150,7 @@ export function boot(): void {
   identityKeeperLoad(settingsNames(), settingsNamesLength(), settingsAddress())
   ethernetStart(settingsMac(), settingsAddress(), settingsMask(), settingsGateway(), now)
   ntpPortOpen(settingsNtpPort())
+  trustInit()
   upstreamInit(now)
   reseedDue = now + RESEED_INTERVAL
   say('noonmark boot features=')
@@ -244,7 +237,7 @@ function everySecond(now: u64): void {
   if (clockState() === ClockState.Restored || clockState() === ClockState.Holdover)
     receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
-  informUpstream(now)
+  trustPoll(now)
   thermometerPoll(now)
   if (locked) oscillatorKeeperPoll(NOW.seconds)
   // In holdover the time is still good enough for dates.
@@ -254,18 +247,6 @@ function everySecond(now: u64): void {
   }
   keyringKeeperPoll(NOW.seconds)
   identityKeeperPoll(NOW.seconds)
-}
-
-/** How far the ticks and the time can be trusted, for the upstream's arithmetic and for certificates. */
-function informUpstream(now: u64): void {
-  const disciplined = clockState() >= ClockState.Locked
-  upstreamCrystal(disciplined ? clockFrequency() : 0, disciplined ? KNOWN_WANDER : UNKNOWN_WANDER)
-  const error = clockErrorNanos(now)
-  if (error === ERROR_UNKNOWN) upstreamCertificateTime(i64.MIN_VALUE, i64.MAX_VALUE, UNDECIDED)
-  else {
-    const seconds = <i64>(error / 1_000_000_000) + 1
-    upstreamCertificateTime(NOW.seconds - seconds, NOW.seconds + seconds, UNDECIDED)
-  }
 }
 
 /** Opens the KE port once there is a certificate to show, and says so. */

@@ -52,6 +52,7 @@ import {
   networkFollow,
   networkHear,
   networkInit,
+  networkKnowsRate,
   networkLeap,
   networkLeave,
   networkReferenceId,
@@ -252,6 +253,11 @@ export function clockPrecision(): i32 {
 /** How fast the crystal is, in 1e-9 of its nominal frequency; positive: too fast. */
 export function clockFrequency(): i32 {
   return <i32>crystalNanosPerSecond(disciplineModel().rate)
+}
+
+/** Pulses or servers have taught that: else the crystal may be off by whatever crystals are off. */
+export function clockRateIsKnown(): bool {
+  return disciplineKnowsRate() || networkKnowsRate()
 }
 
 export function clockAccepted(): u32 {

@@ -129,8 +129,13 @@ export function networkLeave(): void {
 /** Bound of |line - UTC| at a tick while the network is followed, ns. */
 export function networkBound(ticks: u64): u64 {
   const elapsed = ticks > followedTicks ? ticks - followedTicks : 0
-  const growth = rateIsKnown || looks > LEARNT ? GROWTH_LEARNT : GROWTH_UNKNOWN
+  const growth = rateIsKnown || networkKnowsRate() ? GROWTH_LEARNT : GROWTH_UNKNOWN
   return error + ((growth * elapsed) >> 24)
+}
+
+/** Enough quorums have been followed for the crystal's rate to be known from them. */
+export function networkKnowsRate(): bool {
+  return looks > LEARNT
 }
 
 /** One more than the best source's; 16 when there is none. */
