@@ -47,6 +47,7 @@ import {
   keServer,
   keServerLength,
   keTake,
+  keWantsSivOnly,
 } from './upstream_ke'
 import { ServerOption, serverLines, serverOption } from './upstream_options'
 import { resolveAddress, resolveBegin, resolveDue, resolveInit, resolvePoll } from './upstream_resolve'
@@ -272,7 +273,13 @@ function goOn(now: u64): bool {
   }
   const progress = kePoll(now)
   if (progress === Progress.Done) exchanged(a, now)
-  else if (progress === Progress.Failed) failed(a, keFailure())
+  else if (progress === Progress.Failed) {
+    failed(a, keFailure())
+    if (keWantsSivOnly() && !associationHas(a, AssociationFlag.SivOnly)) {
+      a.flags |= AssociationFlag.SivOnly
+      a.keDue = now
+    }
+  }
   return progress === Progress.Busy
 }
 
@@ -293,7 +300,7 @@ function resolved(progress: Progress, now: u64): void {
     errand = Errand.KeyExchange
     // The NTP server is the same machine unless the answer names another.
     a.address = address
-    keBegin(upstreamOption(subject), a.address, now)
+    keBegin(upstreamOption(subject), a.address, associationHas(a, AssociationFlag.SivOnly), now)
   }
 }
 

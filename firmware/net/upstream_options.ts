@@ -1,10 +1,12 @@
-// The option `server=NAME [nts] [port P] [ntsport P] [minpoll N] [maxpoll N] [iburst] [ca LABEL] [pin HEX]`, with chrony's words.
+// The option `server=NAME [nts] [port P] [ntsport P] [minpoll N] [maxpoll N] [iburst] [ca=LABEL] [pin=HEX]`. The
+// words are chrony's where chrony has them.
 //
 //   in    the number of the line; out: what it says. A line with a word that is not known is refused as a whole: a
 //         misspelt `nts` must not become a server without authentication.
 //
-// `ca` and `pin` are what a certificate is held against: anchors stored under a label, or the SHA-256 of the server's key.
+// `ca=` and `pin=` are what a certificate is held against: anchors stored under a label, or the SHA-256 of the server's key.
 
+import { equalsAscii } from '../bytes/ascii'
 import {
   optionFind,
   optionLength,
@@ -84,8 +86,13 @@ function readName(): bool {
 function readWords(): bool {
   for (let i: u32 = 1; optionWord(i); i++) {
     if (optionWordIs('nts')) OPTION.nts = 1
-    else if (!optionWordIs('iburst')) {
-      // A word with a value: the found word stays while the next is looked for, so which one it is is asked first.
+    else if (wordBegins('ca=', 3)) {
+      OPTION.ca = optionWordText() + 3
+      OPTION.caLength = optionWordLength() - 3
+    } else if (wordBegins('pin=', 4)) {
+      if (!readPin(optionWordText() + 4, optionWordLength() - 4)) return false
+    } else if (!optionWordIs('iburst')) {
+      // A word whose value is the next word.
       const word = keyword()
       i++
       if (word === 0 || !optionWord(i) || !takeValue(word)) return false
@@ -99,9 +106,7 @@ function keyword(): u32 {
   if (optionWordIs('port')) return 1
   if (optionWordIs('ntsport')) return 2
   if (optionWordIs('minpoll')) return 3
-  if (optionWordIs('maxpoll')) return 4
-  if (optionWordIs('ca')) return 5
-  return optionWordIs('pin') ? 6 : 0
+  return optionWordIs('maxpoll') ? 4 : 0
 }
 
 function takeValue(word: u32): bool {
@@ -110,22 +115,23 @@ function takeValue(word: u32): bool {
     if (number < 1 || number > 0xffff) return false
     if (word === 1) OPTION.port = <u32>number
     else OPTION.kePort = <u32>number
-  } else if (word <= 4) {
+  } else {
     if (number < <i64>POLL_FLOOR || number > <i64>POLL_CEILING) return false
     if (word === 3) {
       OPTION.least = <i32>number
       if (OPTION.most < OPTION.least) OPTION.most = OPTION.least
     } else OPTION.most = <i32>number
-  } else if (word === 5) {
-    OPTION.ca = optionWordText()
-    OPTION.caLength = optionWordLength()
-  } else return readPin()
+  }
   return true
 }
 
-function readPin(): bool {
-  if (optionWordLength() !== 2 * PIN_LENGTH) return false
-  const text = optionWordText()
+/** The found word begins with these characters and goes on. */
+function wordBegins(literal: string, length: u32): bool {
+  return optionWordLength() > length && equalsAscii(optionWordText(), length, literal)
+}
+
+function readPin(text: usize, length: u32): bool {
+  if (length !== 2 * PIN_LENGTH) return false
   for (let i: u32 = 0; i < PIN_LENGTH; i++) {
     const high = nibble(load<u8>(text + 2 * i))
     const low = nibble(load<u8>(text + 2 * i + 1))

@@ -39,6 +39,8 @@ export const enum AssociationFlag {
   Asking = 16,
   /** The path's certificates were once wholly inside their validity. */
   Decided = 32,
+  /** Its AEAD 30 is not the one of RFC 8915: only AEAD 15 is offered to it. */
+  SivOnly = 64,
 }
 
 /** The fixed part; poll, nonce, filter and session follow. 8-aligned. */
