@@ -5,24 +5,26 @@
 //
 // Every pair of pulses proposes a line; the one from which all pulses are the least far away wins. A distance counts up to
 // FAR only, so one bad capture cannot buy the line; an early pulse counts double, since captures are late, never early.
-// Then least squares through those within NEAR. Pairs and distances are whole numbers of 2^-4 ns: 28 pairs of 8 pulses
-// take some 8,000 instructions without a floating point unit.
+// Then least squares through those within NEAR. Pairs and distances are whole numbers of 2^-4 ns.
 
 import { Line, lineAt, Stamp, stampDifference } from './line'
 
 const RING: u32 = 8
 
 /** A pulse this far from the line was late: 1.5 us. One farther away than FAR is as bad as one at FAR. Units of 2^-4 ns. */
-const NEAR: i64 = 1500 << 4
-const FAR: i64 = 2500 << 4
-/** No crystal is off by more than 250 ppm: 2^-4 ns a second. */
-const RATE_LIMIT: i64 = 250_000 << 4
+const NEAR: i32 = 1500 << 4
+const FAR: i32 = 2500 << 4
+/** Two lines within 250 ppm of nominal differ by no more than this: 2^-4 ns a second. */
+const RATE_LIMIT: i32 = 500_000 << 4
+/** What is out by more than 20 ms (2^-4 ns), or older than 32 s, is as far away as can be. With these, 32 bits suffice. */
+const WIDEST: i32 = 20_000_000 << 4
+const OLDEST: i64 = 32
 
 const TICKS: usize = memory.data(64, 8)
 const SECONDS: usize = memory.data(64, 8)
 const PICOS: usize = memory.data(32, 8)
 /** Differences from the given line, 2^-4 ns, and seconds before the last pulse; oldest first. */
-const DIFFERENCES: usize = memory.data(64, 8)
+const DIFFERENCES: usize = memory.data(32, 8)
 const TIMES: usize = memory.data(32, 8)
 const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
 const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
@@ -70,16 +72,15 @@ export function acquireCount(): u32 {
 export function acquireFit(line: Line, delay: f64): bool {
   if (count < 2) return false
   gather(line, delay)
-  let best: i64 = i64.MAX_VALUE
-  let bestAt: i64 = 0
-  let bestSlope: i64 = 0
+  let best: i32 = i32.MAX_VALUE
+  let bestAt: i32 = 0
+  let bestSlope: i32 = 0
   for (let j: u32 = 1; j < count; j++) {
     for (let i: u32 = 0; i < j; i++) {
       const span = timeOf(j) - timeOf(i)
       if (span <= 0) continue
-      const rise = differenceOf(j) - differenceOf(i)
-      if (rise > RATE_LIMIT * 2 * span || rise < -RATE_LIMIT * 2 * span) continue
-      const rate = rise / span
+      const rate = (differenceOf(j) - differenceOf(i)) / span
+      if (rate > RATE_LIMIT || rate < -RATE_LIMIT) continue
       const at = differenceOf(j) - rate * timeOf(j)
       const badness = badnessOf(at, rate, best)
       if (badness < best) {
@@ -89,7 +90,7 @@ export function acquireFit(line: Line, delay: f64): bool {
       }
     }
   }
-  if (best === i64.MAX_VALUE) return false
+  if (best === i32.MAX_VALUE) return false
   leastSquares(bestAt, bestSlope)
   return true
 }
@@ -137,37 +138,38 @@ function gather(line: Line, delay: f64): void {
     LABEL.fraction = 0
     lineAt(line, load<u64>(TICKS + (slot << 3)), HERE)
     const difference = stampDifference(LABEL, HERE) + delay + <f64>load<i32>(PICOS + (slot << 2)) * 0.001
-    // A pulse that is out by a second or more is as far away as can be; so is one that cannot be told.
-    const bounded = Math.min(Math.max(difference, -1e9), 1e9)
-    store<i64>(DIFFERENCES + ((<usize>i) << 3), <i64>(bounded * 16))
-    const before = second - last
-    store<i32>(TIMES + ((<usize>i) << 2), before < -1000 ? -1000 : before > 0 ? 0 : <i32>before)
+    const age = last - second
+    const old = age < 0 || age > OLDEST
+    const far = old ? <f64>WIDEST : Math.min(Math.max(difference * 16, -(<f64>WIDEST)), <f64>WIDEST)
+    store<i32>(DIFFERENCES + ((<usize>i) << 2), <i32>far)
+    store<i32>(TIMES + ((<usize>i) << 2), old ? -(<i32>OLDEST) : -(<i32>age))
   }
 }
 
-function timeOf(i: u32): i64 {
-  return <i64>load<i32>(TIMES + ((<usize>i) << 2))
+function timeOf(i: u32): i32 {
+  return load<i32>(TIMES + ((<usize>i) << 2))
 }
 
-function differenceOf(i: u32): i64 {
-  return load<i64>(DIFFERENCES + ((<usize>i) << 3))
+function differenceOf(i: u32): i32 {
+  return load<i32>(DIFFERENCES + ((<usize>i) << 2))
 }
 
 /** How far all pulses are from the line through `at` (at the last pulse) with `rate`; stops when it is no better than `limit`. */
-function badnessOf(at: i64, rate: i64, limit: i64): i64 {
-  let sum: i64 = 0
+function badnessOf(at: i32, rate: i32, limit: i32): i32 {
+  let sum: i32 = 0
   for (let i: u32 = 0; i < count; i++) {
     const rest = differenceOf(i) - at - rate * timeOf(i)
     // Positive: earlier than the line.
     let far = rest > 0 ? rest << 1 : -rest
-    if (far > FAR) far = rest > 0 ? FAR << 1 : FAR
+    if (rest > FAR) far = FAR << 1
+    else if (far > FAR && rest < 0) far = FAR
     sum += far
-    if (sum >= limit) return i64.MAX_VALUE
+    if (sum >= limit) return i32.MAX_VALUE
   }
   return sum
 }
 
-function leastSquares(at: i64, rate: i64): void {
+function leastSquares(at: i32, rate: i32): void {
   let n: f64 = 0
   let st: f64 = 0
   let stt: f64 = 0

@@ -7,20 +7,8 @@
 //
 // Captures are late, never early: a handler that had to wait shows up as a pulse some microseconds behind (a negative
 // difference). The first pulses are fitted together (acquire.ts); from the eighth on each must pass a gate, which is
-// tighter on the late side the more late captures there are (noise.ts). What fails the gate is believed only when it
-// persists and agrees with itself (docs/decisions/0013-estimator.md):
-//
-//   could be late captures                                                 LATE_PERSIST pulses in a row: follow
-//   could be, but they lie on one line                                     ALIGNED_PERSIST pulses in a row: follow
-//   within JUMP, or within our own error bound                             PERSIST pulses in a row: follow
-//   before the first lock, within the RTC's error bound                    CONFIRM pulses: step
-//   before the first lock, outside it                                      CONFIRM_DOUBTFUL pulses: step
-//   after a lock: no crystal jumps or runs like that, so it is the sky that is odd
-//                                                                          CONFIRM_IMPOSSIBLE pulses: step; an alarm at once
-//                                                                          CONFIRM, if an authenticated majority says the same
-//
-// Without pulses the slow model of the crystal (oscillator.ts) steers the line, once it has learnt enough; until then the
-// estimator's own frequency and drift go on.
+// tighter on the late side the more late captures there are (noise.ts). What fails the gate is judged in doubt.ts. Without
+// pulses hold.ts steers the line, or the estimator's own frequency and drift go on.
 
 import { PULSE_SIZE, Pulse } from '../gnss/pulse'
 import {
@@ -29,7 +17,6 @@ import {
   acquireFit,
   acquireForget,
   acquireInliers,
-  acquireKeep,
   acquirePhase,
   acquirePhaseVariance,
   acquirePush,
@@ -38,13 +25,25 @@ import {
   acquireSlopeVariance,
   acquireSquares,
 } from './acquire'
-import { alarmClear, alarmInit, alarmRaise, ClockAlarm } from './alarm'
+import { alarmInit } from './alarm'
+import {
+  AGREEMENT,
+  AGREEMENT_RATE,
+  doubtConfirm,
+  doubtCount,
+  doubtGrowth,
+  doubtInit,
+  doubtJudge,
+  doubtNanos,
+  doubtNone,
+  doubtRenumber,
+  doubtSettle,
+  Judgement,
+  LATEST_CAPTURE,
+} from './doubt'
 import {
   estimatorAdvance,
-  estimatorDrift,
   estimatorForget,
-  estimatorFrequencySigma,
-  estimatorHold,
   estimatorInit,
   estimatorPhaseSigma,
   estimatorPhaseVariance,
@@ -57,6 +56,7 @@ import {
   estimatorUpdate,
   estimatorWork,
 } from './estimator'
+import { holdActive, holdBegin, holdEnd, holdRenumber, holdStep, holdVariance } from './hold'
 import { leapContinuous } from './leap'
 import {
   crystalNanosPerSecond,
@@ -71,17 +71,7 @@ import {
   stampDifference,
 } from './line'
 import { lateGate, noiseFitted, noiseVariance } from './noise'
-import {
-  oscillatorBreak,
-  oscillatorHoldover,
-  oscillatorInit,
-  oscillatorObserve,
-  oscillatorRate,
-  oscillatorReady,
-  oscillatorSigmaPhase,
-  oscillatorSigmaRate,
-  oscillatorStep,
-} from './oscillator'
+import { oscillatorBreak, oscillatorInit, oscillatorObserve, oscillatorStep } from './oscillator'
 
 export const enum Verdict {
   /** The pulse has no earned label. */
@@ -104,9 +94,6 @@ const enum Stage {
 /** A reading is true at some moment of its tick of 62.5 ns. */
 const HALF_TICK: f64 = 31.25
 
-/** As late as a capture gets. */
-const LATEST_CAPTURE: f64 = 8000
-
 /** A phase known no better than this must be found anew: a late capture would pass the gate. */
 const RUSTY: f64 = 400
 
@@ -116,26 +103,6 @@ const AGREED: u32 = 5
 /** Sigmas: on the early side, where nothing happens. The late side is noise.ts's. */
 const GATE: f64 = 5
 
-/** What a cable or a shaken board could do, ns. */
-const JUMP: f64 = 20_000
-const PERSIST: u32 = 5
-const LATE_PERSIST: u32 = 15
-const ALIGNED_PERSIST: u32 = 6
-const CONFIRM: u32 = 2
-const CONFIRM_DOUBTFUL: u32 = 60
-const CONFIRM_IMPOSSIBLE: u32 = 900
-/** Pulses in a row that raise the alarm. */
-const ALARMING: u32 = 2
-/** A learnt crystal's frequency does not change by more than this within PERSIST seconds, ns/s: a cold draught at its worst. */
-const SHAKEN: f64 = 700
-/** For so many seconds after a shift was followed the bound contains where the clock would be without it; the alarm stays. */
-const SHIFT_DOUBT: i64 = 900
-/** Contradictions up to this are slewed in once they are believed, ns. */
-const SLEWED: f64 = 2e7
-
-/** Two contradicting pulses agree when they differ by at most this, plus 200 ppm of the time between them. */
-const AGREEMENT: f64 = 8_000
-const AGREEMENT_RATE: f64 = 200_000
 /** How fast the line may run away from the truth when a few pulses, one of them late, have set its rate: ns/s. */
 const ROUGH_RATE: f64 = 20_000
 
@@ -149,9 +116,8 @@ const BENT_RATE: f64 = 28 * 28
 /** Receivers state some tens of nanoseconds. What they state beyond this counts as noise of the pulse, ns^2. */
 const STATED_USUAL: f64 = 100 * 100
 
-/** Seconds without an accepted pulse after which the slow model steers; so long its rate is no surer than the estimator's. */
+/** Seconds without an accepted pulse after which the slow model steers. */
 const HOLD_AFTER: i64 = 8
-const HOLD_FADE: f64 = 150
 
 /** Sigmas in an error bound; it grows along the secant over the next SECANT seconds. */
 const BOUND_SIGMAS: f64 = 4
@@ -172,32 +138,12 @@ const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
 let captureDelay: f64 = 1162.5
 let captureResidual: f64 = 100
 let stage: Stage = Stage.Nowhere
-/** An authenticated majority of servers says the same as the pulses. */
-let confirmedByOthers: bool = false
 /** The estimator has run since the last start: what contradicts it now contradicts experience. */
 let proven: bool = false
 /** Pulses accepted in a row since the last start or doubt. */
 let accepted: u32 = 0
-/** Contradicting pulses in a row that agree with each other; the last of them. */
-let contradictions: u32 = 0
-let contradiction: f64 = 0
-let contradictionSecond: i64 = 0
-/** The first of them was small, so they may be right. */
-let small: bool = false
-/** The pulses may be right against the line by this much, ns. */
-let doubt: f64 = 0
-/** A shift that was followed: ns, ns/s since `shiftSecond`; the second from which it is no longer doubted. */
-let shift: f64 = 0
-let shiftRate: f64 = 0
-let shiftSecond: i64 = 0
-let shiftUntil: i64 = 0
 /** The second of the last accepted pulse. */
 let acceptedSecond: i64 = 0
-/** The slow model steers, since this second; variances of phase and frequency when it began. */
-let holding: bool = false
-let holdSecond: i64 = 0
-let holdPhase: f64 = 0
-let holdFrequency: f64 = 0
 /** The continuous second up to which the estimator has been stepped, and its tick. */
 let second: i64 = 0
 let secondTicks: u64 = 0
@@ -218,10 +164,8 @@ export function disciplineInit(ticks: u64): void {
   lastDifference = 0
   bound = 0
   boundGrowth = 0
-  shift = 0
-  shiftRate = 0
-  shiftUntil = 0
   acceptedSecond = 0
+  doubtInit()
   alarmInit()
   estimatorInit()
   oscillatorInit()
@@ -246,18 +190,16 @@ export function disciplineModel(): Line {
 export function disciplineRenumber(seconds: i64): void {
   MODEL.seconds += seconds
   second += seconds
-  contradictions = 0
   acceptedSecond += seconds
-  holdSecond += seconds
-  shiftSecond += seconds
-  shiftUntil += seconds
+  doubtRenumber(seconds)
+  holdRenumber(seconds)
   acquireRenumber(seconds)
   oscillatorBreak()
 }
 
 /** The network confirms (true) what the pulses say: a step to them needs no other proof. */
 export function disciplineProve(confirmed: bool): void {
-  confirmedByOthers = confirmed
+  doubtConfirm(confirmed)
 }
 
 /** Pulses have taught the crystal's rate. */
@@ -319,7 +261,7 @@ export function disciplineRehearse(ticks: u64): void {
   const learning = stage !== Stage.Nowhere
   const verdict = disciplinePulse(REHEARSAL, f64.MAX_VALUE)
   // One capture may have been late; two in a row were not.
-  if (learning && verdict === Verdict.Rejected && contradictions > 1) disciplineForget()
+  if (learning && verdict === Verdict.Rejected && doubtCount() > 1) disciplineForget()
 }
 
 /** Numbers the seconds of a rehearsed line: the pulse at `ticks` began `label`. False when nothing was rehearsed. */
@@ -336,9 +278,8 @@ export function disciplineForget(): void {
   stage = Stage.Nowhere
   proven = false
   accepted = 0
-  contradictions = 0
-  doubt = 0
-  holding = false
+  doubtNone()
+  holdEnd()
   MODEL.rate = NOMINAL_RATE
   acquireForget()
   oscillatorBreak()
@@ -363,41 +304,12 @@ export function disciplineWork(): bool {
 function stepTo(target: i64, ticks: u64): void {
   if (target <= second) return
   lineRebase(MODEL, ticks)
-  if (!holding && target - acceptedSecond >= HOLD_AFTER) beginHold()
-  if (holding) hold(target)
+  if (!holdActive() && target - acceptedSecond >= HOLD_AFTER) holdBegin(second)
+  if (holdActive()) holdStep(target)
   else estimatorAdvance(<f64>(target - second))
   steer(estimatorRate())
   second = target
   secondTicks = ticks
-}
-
-/** Pulses have been missing, or refused, for some seconds. */
-function beginHold(): void {
-  oscillatorHoldover(second, estimatorRate(), estimatorDrift())
-  holding = oscillatorReady()
-  holdSecond = second
-  holdPhase = estimatorPhaseVariance(0)
-  const frequency = estimatorFrequencySigma()
-  holdFrequency = frequency * frequency
-}
-
-/** The slow model's word for the second that begins. */
-function hold(target: i64): void {
-  const ahead = aheadOf(target)
-  const sigma = oscillatorSigmaRate(ahead)
-  estimatorHold(oscillatorRate(ahead), heldVariance(ahead), holdFrequency + sigma * sigma)
-}
-
-/** Variance of the phase so many seconds into a holdover. */
-function heldVariance(ahead: u32): f64 {
-  const sigma = oscillatorSigmaPhase(ahead)
-  const fresh = Math.min(<f64>ahead, HOLD_FADE)
-  return holdPhase + holdFrequency * fresh * fresh + sigma * sigma
-}
-
-function aheadOf(target: i64): u32 {
-  const ahead = target - holdSecond
-  return ahead < 0 ? 0 : ahead > 0x4000_0000 ? 0x4000_0000 : <u32>ahead
 }
 
 /** The first pulses need to lie on the line only as nearly as its rate is known. */
@@ -411,9 +323,8 @@ function acquire(ticks: u64): Verdict {
   lineRebase(MODEL, ticks)
   second = LABEL.seconds
   secondTicks = ticks
-  contradictions = 0
-  doubt = 0
-  holding = false
+  doubtNone()
+  holdEnd()
   acceptedSecond = second
   oscillatorBreak()
   accepted = min(acquireCount(), CONFIDENT - 1)
@@ -458,18 +369,13 @@ function follow(difference: f64, extra: f64, ticks: u64): Verdict {
   lineRebase(MODEL, ticks)
   lineShift(MODEL, estimatorUpdate(difference, extra))
   steer(estimatorRate())
-  contradictions = 0
-  doubt = 0
-  holding = false
+  doubtNone()
+  holdEnd()
   acceptedSecond = second
   accepted++
   publish(ticks)
   if (accepted < CONFIDENT) return Verdict.Accepted
-  if (second >= shiftUntil) {
-    shift = 0
-    shiftRate = 0
-    alarmClear()
-  }
+  doubtSettle(second)
   oscillatorObserve(MODEL, estimatorPhaseSigma())
   return Verdict.Accepted
 }
@@ -480,78 +386,16 @@ function steer(rate: f64): void {
 }
 
 function contradicted(ticks: u64, difference: f64, known: f64): Verdict {
-  const apart = <f64>(LABEL.seconds - contradictionSecond)
-  const agrees = Math.abs(difference - contradiction) <= AGREEMENT + AGREEMENT_RATE * apart && apart > 0 && apart < 60
-  const size = Math.abs(difference)
-  contradictions = agrees && contradictions > 0 ? contradictions + 1 : 1
-  contradiction = difference
-  contradictionSecond = LABEL.seconds
-  if (contradictions === 1) small = size <= JUMP
-  const late = difference < 0 && size <= LATEST_CAPTURE && !aligned()
-  const possible = stage !== Stage.Nowhere && (size <= JUMP || size <= ownBound(ticks)) && !runsAway()
-  if (contradictions < needed(size, late, possible, known)) {
-    if (contradictions >= ALARMING && proven) disbelieve(difference, late, possible)
-    if (stage === Stage.Following) publish(ticks)
-    return Verdict.Rejected
-  }
-  if (proven) surrender(difference, possible)
-  acquireKeep(contradictions)
-  if (possible && size <= SLEWED) {
+  const placed = stage !== Stage.Nowhere
+  const own = <f64>disciplineBound(ticks)
+  const judgement = doubtJudge(MODEL, captureDelay, difference, LABEL.seconds, placed, proven, own, known)
+  if (judgement === Judgement.Step) return stepLine(ticks)
+  if (judgement === Judgement.Follow) {
     stage = Stage.Acquiring
     return acquire(ticks)
   }
-  return stepLine(ticks)
-}
-
-function needed(size: f64, late: bool, possible: bool, known: f64): u32 {
-  if (proven && !possible && confirmedByOthers) return CONFIRM
-  if (proven) return possible ? (late ? LATE_PERSIST : PERSIST) : CONFIRM_IMPOSSIBLE
-  return size <= known ? CONFIRM : CONFIRM_DOUBTFUL
-}
-
-/** The contradicting pulses lie on one line, as captures that are late by chance do not. */
-function aligned(): bool {
-  if (!proven || contradictions < ALIGNED_PERSIST || !fitContradictions()) return false
-  return acquireInliers() === acquireCount() && acquireSquares() <= 4 * noiseVariance() * <f64>acquireCount()
-}
-
-/** They move against the line faster than any learnt crystal would make them. */
-function runsAway(): bool {
-  if (!proven || contradictions < PERSIST || !fitContradictions()) return false
-  return Math.abs(acquireSlope()) > SHAKEN + GATE * slopeSigma()
-}
-
-function fitContradictions(): bool {
-  acquireKeep(min(contradictions, CONFIDENT))
-  return acquireFit(MODEL, captureDelay)
-}
-
-function slopeSigma(): f64 {
-  return sqrt<f64>(noiseVariance() * acquireSlopeVariance())
-}
-
-/** Pulses in a row say otherwise. What could be true widens the bound; what could not raises the alarm. */
-function disbelieve(difference: f64, late: bool, possible: bool): void {
-  const size = Math.abs(difference)
-  if (!possible) alarmRaise(size < 5e8 ? ClockAlarm.Jump : ClockAlarm.Label, difference)
-  doubt = small && !late ? size : 0
-}
-
-/** The pulses have persisted, and are followed. */
-function surrender(difference: f64, possible: bool): void {
-  alarmRaise(possible ? ClockAlarm.Shift : ClockAlarm.Step, difference)
-  shift = possible ? Math.abs(difference) : 0
-  shiftRate = 0
-  shiftSecond = LABEL.seconds
-  shiftUntil = LABEL.seconds + SHIFT_DOUBT
-  if (!possible || !fitContradictions()) return
-  const slope = Math.abs(acquireSlope())
-  if (slope > 3 * slopeSigma()) shiftRate = slope
-}
-
-/** The bound without the doubt that the contradicting pulses themselves have raised. */
-function ownBound(ticks: u64): f64 {
-  return <f64>disciplineBound(ticks) - doubt
+  if (stage === Stage.Following) publish(ticks)
+  return Verdict.Rejected
 }
 
 /** Puts the line where the last label says, and through the pulses that agree with it. */
@@ -567,13 +411,13 @@ function stepLine(ticks: u64): Verdict {
 
 /** Brings the bound up to date, so that the packet path need not compute. */
 function publish(ticks: u64): void {
-  let phase = receiverError + captureResidual + HALF_TICK + shift + shiftRate * <f64>(second - shiftSecond)
-  let growth = 1 + shiftRate
+  let phase = receiverError + captureResidual + HALF_TICK + doubtNanos(second)
+  let growth = 1 + doubtGrowth()
   if (stage === Stage.Following) {
     const now = BOUND_SIGMAS * estimatorPhaseSigma()
-    const variance = holding ? heldVariance(aheadOf(second + <i64>SECANT)) : estimatorPhaseVariance(SECANT)
+    const variance = holdActive() ? holdVariance(second + <i64>SECANT) : estimatorPhaseVariance(SECANT)
     const later = BOUND_SIGMAS * sqrt<f64>(variance)
-    phase += now + doubt + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
+    phase += now + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
     growth += Math.max(later - now, 0) * (1 / SECANT)
   } else {
     phase += LATEST_CAPTURE
