@@ -34,6 +34,8 @@ export interface Made {
   subject: string
   der: Buffer
   file: string
+  /** It has a subject key identifier. */
+  identified: boolean
 }
 
 export interface Recipe {
@@ -129,8 +131,13 @@ export class Workshop {
     const request = join(this.folder, `${id}.csr`)
     const config = join(this.folder, 'ca.cnf')
     const extensions = join(this.folder, `${id}.cnf`)
-    const extensionLines = recipe.extensions ?? (issuer ? [...SERVER, AKI] : CA)
-    writeFileSync(extensions, ['[x]', ...extensionLines, ''].join('\n'))
+    const wanted = recipe.extensions ?? (issuer ? [...SERVER, AKI] : CA)
+    const lines = wanted.filter((line) => line !== AKI || issuer?.identified)
+    // OpenSSL adds key identifiers unless it is told not to.
+    const none = ['subjectKeyIdentifier', 'authorityKeyIdentifier'].filter(
+      (id) => !lines.some((line) => line.startsWith(id)),
+    )
+    writeFileSync(extensions, ['[x]', ...lines, ...none.map((id) => `${id}=none`), ''].join('\n'))
     this.run('req', '-new', '-utf8', '-config', config, '-key', this.key(key), '-subj', subject, '-out', request)
     this.run(
       'ca',
@@ -156,7 +163,8 @@ export class Workshop {
       recipe.digest ?? (/^ed/.test(signer) ? 'default' : 'sha256'),
       ...(recipe.options ?? []),
     )
-    return { name, key, subject, file, der: pemToDer(readFileSync(file, 'latin1')) }
+    const identified = lines.some((line) => line.startsWith('subjectKeyIdentifier='))
+    return { name, key, subject, file, identified, der: pemToDer(readFileSync(file, 'latin1')) }
   }
 
   /** Status 0 and the output, or the output and another status. */
