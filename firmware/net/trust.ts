@@ -165,14 +165,14 @@ function isQuorum(together: Selection, least: u32): bool {
 function namesThatAgree(): u32 {
   let names: u32 = 0
   for (let i: u32 = 0; i < upstreamCount(); i++) {
-    if (sourceAt(i).mark < Mark.Outlier) continue
+    if (sourceAt(i).mark < <u32>Mark.Outlier) continue
     const name = upstreamOption(i).name
     const length = upstreamOption(i).nameLength
     let known = false
     for (let j: u32 = 0; j < i && !known; j++) {
       const other = upstreamOption(j)
       known =
-        sourceAt(j).mark >= Mark.Outlier &&
+        sourceAt(j).mark >= <u32>Mark.Outlier &&
         other.nameLength === length &&
         memory.compare(other.name, name, length) === 0
     }
