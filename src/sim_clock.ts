@@ -215,9 +215,9 @@ class Output {
   }
 }
 
-/** A field that is there and not empty. */
+/** A field that is there and says something. */
 function isGiven(text: string | undefined): text is string {
-  return text !== undefined && text.trim() !== ''
+  return text !== undefined && !/^\s*(nan)?\s*$/i.test(text)
 }
 
 /** The part after the point, exactly. */

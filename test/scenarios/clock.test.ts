@@ -24,6 +24,8 @@ interface ScenarioFile {
   scenario: string
   /** How many seeds, from 1 on. */
   seeds: number
+  /** Instants served a second; 10 unless it is said. */
+  rate?: number
   capture?: 'interrupt' | 'hardware'
   /** Changes to the capture's noise. */
   noise?: Partial<CaptureKind['noise']>
@@ -87,7 +89,7 @@ function limits(part: ScenarioFile['each']): [Measure, number][] {
 describe('the clock keeps its limits', () => {
   it.each(FILES)('%s', (name) => {
     const file = parse(readFileSync(new URL(name, FOLDER), 'utf8')) as ScenarioFile
-    const runs = Array.from({ length: file.seeds }, (_, i) => runClock(MODULE, scenarioOf(file, i + 1)))
+    const runs = Array.from({ length: file.seeds }, (_, i) => runClock(MODULE, scenarioOf(file, i + 1), file.rate))
     const told: string[] = []
     const faults: string[] = []
     const check = (what: string, value: number, limit: number) => {
