@@ -81,6 +81,8 @@ export class AnchorFlash {
 
 export class Judge {
   steps = 0
+  /** What lies around the list: no verdict may depend on it. */
+  filler = 0
 
   constructor(
     readonly entry: Entry,
@@ -105,9 +107,10 @@ export class Judge {
   ): Verdict {
     const { exports } = this.entry
     const [earliest, latest] = typeof at === 'number' ? [at, at] : at
-    // The list ends where the buffer ends, so that reading beyond it cannot pass unseen.
-    const offset = 16384 - list.length
-    this.entry.write(exports['list']() + offset, list)
+    const offset = 1 + (list.length % 4)
+    const around = new Uint8Array(16_384).fill(this.filler)
+    around.set(list, offset)
+    this.entry.write(exports['list'](), around)
     this.entry.write(exports['name'](), Buffer.from(name, 'latin1'))
     if (pin) this.entry.write(exports['pin'](), pin)
     exports['setTime'](BigInt(earliest), BigInt(latest))
