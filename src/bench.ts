@@ -1,4 +1,5 @@
-// `noonmark bench`: what the virtual board can do on one core, and how large the firmware is.
+// `noonmark bench`: what the virtual board can do on one core, how large the firmware is, and how true the time is that the
+// boards serve (bench_served.ts).
 //
 // The board runs in virtual time on a LAN in memory. Rates are the host's time spent inside the board (the module and the
 // models of its chips), without the clients' share: they say what the code costs, not what a wire carries. They depend on
@@ -6,9 +7,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { esp32c3Table, measureEsp32c3 } from './bench_esp32c3'
+import { measureServed, type ServedRow, servedTable } from './bench_served'
 import { firmware } from './board'
 import { esp32c3Firmware } from './esp32c3'
-import { LanBoard } from './lan_board'
+import { Esp32c3LanBoard, LanBoard } from './lan_board'
 import { AeadId } from './nts/aead'
 import { encodeHeader } from './nts/packet'
 import { ntsRequest } from './nts/query'
@@ -31,16 +33,34 @@ const BATCH = 500
 
 export async function bench(options: BenchOptions): Promise<number> {
   const virtual = options.board === 'esp32c3' ? [] : await measure(options.seconds)
-  const chip = options.board === 'virtual' ? [] : await measureEsp32c3(await esp32c3Firmware())
+  const virtualServed = options.board === 'esp32c3' ? [] : await served(new LanBoard({ wasm: firmware() }))
+  const image = options.board === 'virtual' ? undefined : await esp32c3Firmware()
+  const chip = image ? await measureEsp32c3(image) : []
+  const chipServed = image ? await served(new Esp32c3LanBoard(image)) : []
   if (options.json) {
     const values = (rows: { name: string; value: number }[]) =>
       Object.fromEntries(rows.map(({ name, value }) => [name, value]))
-    console.log(JSON.stringify({ ...values(virtual), esp32c3: values(chip) }, null, 2))
+    const errors = (rows: ServedRow[]) => Object.fromEntries(rows.map(({ name, ...row }) => [name, row]))
+    const chipValues = { ...values(chip), served: errors(chipServed) }
+    console.log(JSON.stringify({ ...values(virtual), served: errors(virtualServed), esp32c3: chipValues }, null, 2))
   } else {
-    for (const line of [...(virtual.length > 0 ? table(virtual) : []), ...(chip.length > 0 ? esp32c3Table(chip) : [])])
-      console.log(line)
+    const lines = [
+      ...(virtual.length > 0 ? [...table(virtual), ...servedTable('virtual board', virtualServed)] : []),
+      ...(image ? [...esp32c3Table(chip), ...servedTable('simulated ESP32-C3', chipServed)] : []),
+    ]
+    for (const line of lines) console.log(line)
   }
   return 0
+}
+
+/** Exchanges of each kind whose error is measured, after a minute with the sky. */
+const SERVED = 200
+const SETTLED = 60e9
+
+async function served(board: LanBoard | Esp32c3LanBoard): Promise<ServedRow[]> {
+  if (!board.runUntilSaid('ready', 120)) throw new Error('the board was not ready within 120 virtual seconds')
+  board.advance(SETTLED)
+  return measureServed(board, SERVED)
 }
 
 async function measure(seconds: number): Promise<Row[]> {

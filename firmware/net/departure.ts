@@ -37,11 +37,15 @@ const CHECK = changetype<DepartureCheck>(memory.data(16, 8))
 
 let sendToFrame: i32 = 0
 let endToTick: i32 = 0
+/** The edge, less the frame, minus SEND, as the constants have it; 1/16 tick. */
+let expected: i32 = 0
 
 /** Reads the board's constants. */
 export function departureInit(): void {
   sendToFrame = settingsCalibration(Calibration.SendToFrame)
   endToTick = settingsCalibration(Calibration.ArrivalDelay) + settingsCalibration(Calibration.EndToInt)
+  // A tick is 62,500 ps.
+  expected = <i32>(((<i64>(endToTick + sendToFrame)) << 4) / 62_500)
 }
 
 /** The first bit of the reply of `length` bytes, whose SEND ended at tick `sent` and whose end was watched. */
@@ -81,11 +85,9 @@ export function instantAdd(instant: Instant, picos: i32): void {
 }
 
 function isBelievable(edge: u64, sent: u64): bool {
-  // Ticks are 62,500 ps: a sixteenth of one is 3906.25 ps.
-  const constants = <i32>(((<i64>(endToTick + sendToFrame)) << 4) / 62_500)
   const difference = <i64>(edge - sent)
   if (difference < 0 || difference > LONGEST) return false
-  const offset = ((<i32>difference) << 4) - constants
+  const offset = ((<i32>difference) << 4) - expected
   if (abs(offset) > FAR) return false
   if (CHECK.seen === 0) CHECK.offset = offset
   const away = abs(offset - CHECK.offset)
