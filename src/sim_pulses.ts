@@ -53,7 +53,8 @@ export function writeScenario(folder: string, name: string, scenario: ClockScena
   for (const { second, pulse, ticks, fractions, temperature } of scenario.play(RATE)) {
     if (pulse) count++
     if (pulse) writeSync(pulses, `${row(pulse)}${warm ? `,${temperature}` : ''}\n`)
-    else if (warm) writeSync(pulses, `${second + 1},${scenario.unix0 + second + 1},0,0,,,0,${temperature}\n`)
+    else if (temperature !== undefined)
+      writeSync(pulses, `${second + 1},${scenario.unix0 + second + 1},0,0,,,0,${temperature}\n`)
     let text = ''
     for (let i = 0; i < RATE; i++) text += `${second}.${i},${exact(ticks[i]!, fractions[i]!)}\n`
     writeSync(truth, text)

@@ -88,6 +88,8 @@ export interface ClockScenarioOptions {
   capture?: CaptureKind
   /** Degrees C as a DS3231 tells them, of the room or of the board with its own warming. */
   thermometer?: 'none' | 'room' | 'board'
+  /** The thermometer is read when a pulse has come, and only then. */
+  readWithPulses?: boolean
   /** Seconds whose capture is late by as many nanoseconds, whatever chance says. */
   lateCaptures?: ReadonlyMap<number, number>
 }
@@ -185,7 +187,10 @@ export class ClockScenario {
         ticks[i] = this.startTicks + Math.floor(exact)
         fractions[i] = exact - Math.floor(exact)
       }
-      yield { second, pulse: this.pulseOf(second + 1), ticks, fractions, temperature: this.thermometer(second + 1) }
+      const pulse = this.pulseOf(second + 1)
+      const shown = this.thermometer(second + 1)
+      const temperature = pulse || this.options.readWithPulses !== true ? shown : undefined
+      yield { second, pulse, ticks, fractions, temperature }
     }
   }
 

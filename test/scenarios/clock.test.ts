@@ -32,6 +32,7 @@ interface ScenarioFile {
   crystal?: ClockScenarioOptions['crystal']
   receiver?: ClockScenarioOptions['receiver']
   thermometer?: ClockScenarioOptions['thermometer']
+  readWithPulses?: boolean
   /** Second -> ns by which its capture is late. */
   lateCaptures?: Record<string, number>
   each?: Partial<Record<Measure, number>>
@@ -76,6 +77,7 @@ function scenarioOf(file: ScenarioFile, seed: number): ClockScenario {
     crystal: file.crystal ?? {},
     receiver: file.receiver ?? {},
     thermometer: file.thermometer ?? 'none',
+    readWithPulses: file.readWithPulses ?? false,
     lateCaptures: new Map(Object.entries(file.lateCaptures ?? {}).map(([k, nanos]) => [Number(k), nanos])),
   })
 }
