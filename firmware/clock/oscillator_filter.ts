@@ -135,6 +135,12 @@ export const FILTER_SIZE: i32 = 16 + 17 * 8 + 7 * 8 + 28 * 8
 const H: usize = memory.data(7 * 8, 8)
 const G: usize = memory.data(7 * 8, 8)
 let spread: f64 = 0
+let rate: f64 = 0
+/** Cosine and sine of the day at the first block, and which that was. */
+let firstCosine: f64 = 1
+let firstSine: f64 = 0
+let knownBlock: i32 = 0
+let known: bool = false
 
 export function filterMean(f: Filter, i: i32): f64 {
   return load<f64>(changetype<usize>(f) + MEANS + ((<usize>i) << 3))
@@ -194,14 +200,13 @@ export function filterBegin(f: Filter, theta: Theta, prior: Prior): void {
     f.size = WARM
     f.origin = degrees(temperature)
     f.degrees = f.origin
-    const known = prior.coefficientVariance > 0
+    const learnt = prior.coefficientVariance > 0
     setMean(f, COEFFICIENT, prior.coefficient)
-    setVariance(f, COEFFICIENT, known ? prior.coefficientVariance : COEFFICIENT_PRIOR * COEFFICIENT_PRIOR)
+    setVariance(f, COEFFICIENT, learnt ? prior.coefficientVariance : COEFFICIENT_PRIOR * COEFFICIENT_PRIOR)
   }
   const warmth = -historyAge() / theta.warmUp
   if (warmth < -WARM_LONGEST) return
   f.warm = exponential(warmth)
-  f.warmFade = exponential(-(<f64>BLOCK) / theta.warmUp)
   f.size = STATES
   setVariance(f, WARM, WARM_PRIOR * WARM_PRIOR)
 }
@@ -211,9 +216,21 @@ export function filterTurns(f: Filter, theta: Theta): void {
   f.cycleTurnCosine = cosineOfTurns(<f64>BLOCK / theta.period)
   f.cycleTurnSine = sineOfTurns()
   f.cycleCosine = 1
-  const ofDay = f.start % BLOCKS_A_DAY
-  f.dayCosine = cosineOfTurns(<f64>(ofDay < 0 ? ofDay + BLOCKS_A_DAY : ofDay) / <f64>BLOCKS_A_DAY)
-  f.daySine = sineOfTurns()
+  f.dayCosine = firstCosine
+  f.daySine = firstSine
+  if (f.size === STATES) f.warmFade = exponential(-(<f64>BLOCK) / theta.warmUp)
+}
+
+/** Works out where in the day the history's first block lies, once for all filters. True when there was something to do. */
+export function filterDay(): bool {
+  const block = historyFirst()
+  if (known && block === knownBlock) return false
+  known = true
+  knownBlock = block
+  const ofDay = block % BLOCKS_A_DAY
+  firstCosine = cosineOfTurns(<f64>(ofDay < 0 ? ofDay + BLOCKS_A_DAY : ofDay) / <f64>BLOCKS_A_DAY)
+  firstSine = sineOfTurns()
+  return true
 }
 
 function degrees(sixtyfourths: i32): f64 {
@@ -266,6 +283,9 @@ export function filterMultiply(f: Filter): void {
   let sum = f.white
   for (let i = 0; i < f.size; i++) sum += filterRow(i) * filterColumn(i)
   spread = sum
+  sum = 0
+  for (let i = 0; i < f.size; i++) if (i !== COEFFICIENT) sum += filterRow(i) * filterMean(f, i)
+  rate = sum
 }
 
 /** G = P H, as far as rows `from` to `to` of the upper triangle tell it. */
@@ -286,11 +306,9 @@ function multiply(f: Filter, from: i32, to: i32): void {
   }
 }
 
-/** The rate that the means make, without the temperature's share. */
-export function filterRate(f: Filter): f64 {
-  let sum: f64 = 0
-  for (let i = 0; i < f.size; i++) if (i !== COEFFICIENT) sum += filterRow(i) * filterMean(f, i)
-  return sum
+/** The rate that the means make, without the temperature's share, as of the last `filterMultiply`. */
+export function filterRate(): f64 {
+  return rate
 }
 
 /** The temperature's share of the rate. */
@@ -306,11 +324,11 @@ export function filterTemperatureRate(f: Filter, sixtyfourths: i32): f64 {
 
 /** Third slice of a block: takes its rate, if there is one, and goes on to the next. */
 export function filterCorrect(f: Filter): void {
-  const rate = historyRate(f.block)
+  const measured = historyRate(f.block)
   f.block++
-  if (rate === NO_RATE) return
+  if (measured === NO_RATE) return
   const size = f.size
-  let news = <f64>rate - filterRate(f) - filterShare(f)
+  let news = <f64>measured - filterRate() - filterShare(f)
   const inverse = 1 / spread
   if (f.begun === 1) {
     // The first rate of all: the level starts there, and that is no news.

@@ -75,7 +75,7 @@ export function forecastStep(): void {
   aheadGather(AHEAD)
   memory.copy(RATES, RATES + 8, 16)
   memory.copy(SIGMAS, SIGMAS + 8, 24)
-  store<f64>(RATES, filterRate(aheadFilter(AHEAD)), 16)
+  store<f64>(RATES, filterRate(), 16)
   // The line's error may shrink for a while, when a cycle turns; its bound does not.
   store<f64>(SIGMAS, Math.max(load<f64>(SIGMAS, 16), aheadSigma(AHEAD)), 24)
   end++

@@ -10,6 +10,7 @@ import {
   Filter,
   filterBegin,
   filterCorrect,
+  filterDay,
   filterGuess,
   filterMultiply,
   filterPredict,
@@ -187,6 +188,7 @@ export function searchStep(): bool {
   const filter = changetype<Filter>(spare)
   if (stage > Stage.Begun && filter.block < historyFirst()) stage = Stage.None
   if (stage === Stage.None) {
+    if (filterDay()) return true
     propose()
     stage = Stage.Proposed
   } else if (stage === Stage.Proposed) {
