@@ -290,8 +290,11 @@ export function disciplineAge(ticks: u64): void {
   if (stage !== Stage.Following) return
   lineAt(MODEL, ticks, HERE)
   if (HERE.seconds < second + 2) return
+  const before = disciplineBound(ticks)
   stepTo(HERE.seconds - 1, ticks)
   publish(ticks)
+  // The secant may have been a nanosecond or two above the curve. Without news the bound does not fall.
+  if (bound < before) bound = before
 }
 
 /** A slice of the learning that the last pulse left to do. True when there is more. */

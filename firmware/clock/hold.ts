@@ -28,6 +28,8 @@ let holding: bool = false
 let since: i64 = 0
 let phaseVariance: f64 = 0
 let frequencyVariance: f64 = 0
+/** What holdVariance has said at its highest: knowing more does not make the past better. */
+let reached: f64 = 0
 
 export function holdEnd(): void {
   holding = false
@@ -48,6 +50,7 @@ export function holdBegin(second: i64): void {
   holding = oscillatorReady()
   since = second
   phaseVariance = estimatorPhaseVariance(0)
+  reached = phaseVariance
   const frequency = estimatorFrequencySigma()
   frequencyVariance = frequency * frequency
 }
@@ -56,15 +59,16 @@ export function holdBegin(second: i64): void {
 export function holdStep(second: i64): void {
   const ahead = aheadOf(second)
   const sigma = oscillatorSigmaRate(ahead)
-  estimatorHold(oscillatorRate(ahead), holdVariance(second), frequencyVariance + sigma * sigma)
+  reached = holdVariance(second)
+  estimatorHold(oscillatorRate(ahead), reached, frequencyVariance + sigma * sigma)
 }
 
-/** Variance of the phase at a second, ns^2. */
+/** Variance of the phase at a second, ns^2; never less than at the one before. */
 export function holdVariance(second: i64): f64 {
   const ahead = aheadOf(second)
   const sigma = oscillatorSigmaPhase(ahead)
   const fresh = Math.min(<f64>ahead, HOLD_FADE)
-  return phaseVariance + frequencyVariance * fresh * fresh + sigma * sigma
+  return Math.max(reached, phaseVariance + frequencyVariance * fresh * fresh + sigma * sigma)
 }
 
 function aheadOf(second: i64): u32 {
