@@ -4,7 +4,7 @@
 // ca` is used throughout, since it is the command that takes both dates.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { debianEnvironment, findProgram } from '../../bin/debian.mjs'
@@ -123,12 +123,32 @@ export class Workshop {
     return file
   }
 
+  /** A request for a key; whose it is to be, the authority says. */
+  private request(key: string): string {
+    const file = `${this.key(key)}.csr`
+    if (!existsSync(file)) {
+      this.run(
+        'req',
+        '-new',
+        '-config',
+        join(this.folder, 'ca.cnf'),
+        '-key',
+        this.key(key),
+        '-subj',
+        '/CN=x',
+        '-out',
+        file,
+      )
+    }
+    return file
+  }
+
   make(name: string, recipe: Recipe = {}): Made {
     const id = `${name.replaceAll(/\W/g, '_')}-${this.made++}`
     const file = join(this.folder, `${id}.pem`)
     const { subject = `/CN=${name}`, key = 'p256', issuer } = recipe
     const signer = recipe.signer ?? issuer?.key ?? key
-    const request = join(this.folder, `${id}.csr`)
+    const request = this.request(key)
     const config = join(this.folder, 'ca.cnf')
     const extensions = join(this.folder, `${id}.cnf`)
     const wanted = recipe.extensions ?? (issuer ? [...SERVER, AKI] : CA)
@@ -138,7 +158,6 @@ export class Workshop {
       (id) => !lines.some((line) => line.startsWith(id)),
     )
     writeFileSync(extensions, ['[x]', ...lines, ...none.map((id) => `${id}=none`), ''].join('\n'))
-    this.run('req', '-new', '-utf8', '-config', config, '-key', this.key(key), '-subj', subject, '-out', request)
     this.run(
       'ca',
       '-batch',
@@ -147,6 +166,8 @@ export class Workshop {
       '-utf8',
       '-config',
       config,
+      '-subj',
+      subject,
       '-in',
       request,
       '-out',
