@@ -1,5 +1,5 @@
 // Numbers of any length as 32-bit limbs, little end first, at 4-aligned addresses, and Montgomery's product of them: what
-// RSA and P-384 share.
+// the verification of signatures needs.
 //
 // `limbs` is a multiple of four, R = 2^(32 limbs), the modulus n is odd. a * b / R mod n is computed by rows: a row adds
 // one limb of a times b, and the multiple of n that clears the lowest limb, and moves down by a limb. The accumulator is
@@ -109,8 +109,8 @@ export function montgomeryRows(t: usize, a: usize, b: usize, n: usize, limbs: u3
     let d: u64 = 0
     let p = t
     let q = n
-    // Four columns a turn. The last of four limbs is loaded first: on the ESP32-C3 a compiled access is checked against
-    // the end of memory, and that check proves the other three.
+    // Four columns a turn. The last of four limbs is loaded first: in the image an access is checked against the end of
+    // memory, and that check proves the other three.
     for (let y = b; y < end; y += 16) {
       const t3: u64 = load<u32>(p, 16)
       const t2: u64 = load<u32>(p, 12)

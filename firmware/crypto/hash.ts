@@ -21,7 +21,7 @@ export const enum Hash {
 class HashContext {
   /** Which `Hash` this is. */
   hash: u32
-  /** Bytes waiting in `block`; always less than a block. */
+  /** Bytes waiting in `block`; always less than a block. PADDED: none, and the padding has begun. */
   filled: u32
   /** Bytes absorbed so far, the waiting ones included. */
   length: u64
@@ -30,6 +30,7 @@ class HashContext {
 const STATE: u32 = 16
 const BLOCK: u32 = STATE + SHA512_STATE_SIZE
 const BLOCK_MAX: u32 = 128
+const PADDED: u32 = 0xffff_ffff
 
 /** Bytes of a context. */
 export const HASH_CONTEXT_SIZE: u32 = BLOCK + BLOCK_MAX
@@ -86,6 +87,19 @@ export function hashUpdate(context: usize, data: usize, length: u32): void {
   head.filled = filled + length
 }
 
+/** Where two compressions are left to a digest, does the first one: after this `hashFinal` does one only. */
+export function hashPrepareFinal(context: usize): void {
+  const head = changetype<HashContext>(context)
+  const blockLength = hashBlockLength(head.hash)
+  const block = context + BLOCK
+  const filled = head.filled
+  if (filled + 1 <= blockLength - (blockLength >> 3)) return
+  store<u8>(block + filled, 0x80)
+  memory.fill(block + filled + 1, 0, blockLength - filled - 1)
+  blocks(head.hash, context, block, 1)
+  head.filled = PADDED
+}
+
 /** Writes the digest (`hashLength` bytes) at `out` and wipes the context. */
 export function hashFinal(context: usize, out: usize): void {
   const head = changetype<HashContext>(context)
@@ -121,14 +135,10 @@ function pad(context: usize): void {
   const hash = head.hash
   const blockLength = hashBlockLength(hash)
   const block = context + BLOCK
+  hashPrepareFinal(context)
   let filled = head.filled
-  store<u8>(block + filled, 0x80)
-  filled += 1
-  if (filled > blockLength - (blockLength >> 3)) {
-    memory.fill(block + filled, 0, blockLength - filled)
-    blocks(hash, context, block, 1)
-    filled = 0
-  }
+  if (filled === PADDED) filled = 0
+  else store<u8>(block + filled++, 0x80)
   memory.fill(block + filled, 0, blockLength - filled)
   storeU32be(block + blockLength - 8, <u32>(head.length >> 29))
   storeU32be(block + blockLength - 4, <u32>(head.length << 3))

@@ -1,6 +1,6 @@
-// A digest of a long span in slices: no step is longer than two compressions of the hash.
+// A digest of a long span in slices: no step is longer than one compression of SHA-512, or two of SHA-256.
 
-import { HASH_CONTEXT_SIZE, Hash, hashFinal, hashInit, hashUpdate } from './hash'
+import { HASH_CONTEXT_SIZE, Hash, hashFinal, hashInit, hashPrepareFinal, hashUpdate } from './hash'
 
 @unmanaged
 class Span {
@@ -35,11 +35,15 @@ export function hashStepsStart(
 /** Does one step; true when `hashStepsFinish` may be called. */
 export function hashStepsStep(state: usize): bool {
   const span = changetype<Span>(state)
+  if (span.left === 0) {
+    hashPrepareFinal(state + CONTEXT)
+    return true
+  }
   const length = min(span.left, SLICE)
   hashUpdate(state + CONTEXT, span.data, length)
   span.data += length
   span.left -= length
-  return span.left === 0
+  return false
 }
 
 /** Writes the digest. */

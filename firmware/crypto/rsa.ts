@@ -4,19 +4,11 @@
 //   rsaStep(state)                                                until it returns true
 //   state + RSA_MESSAGE                                           then has the encoded message, as long as the modulus
 //
-// One step is about 400 columns of a Montgomery product. Nothing here is secret and
+// One step is about 320 columns of a Montgomery product. Nothing here is secret and
 // nothing is constant-time: keys and signatures are public, and there is no private operation.
 
-import {
-  ACCUMULATOR_EXTRA,
-  addModulo,
-  isBelow,
-  loadNumberBe,
-  montgomeryFinish,
-  montgomeryRows,
-  negativeInverse,
-  storeNumberBe,
-} from './bignum'
+import { addModulo, isBelow, loadNumberBe, storeNumberBe } from './bignum'
+import { montgomeryFactor, montgomeryFinish, montgomeryRows, montgomeryStart, WORKSPACE_EXTRA } from './montgomery'
 import { RSA_BITS_MAX, RSA_KEY_SIZE, RsaKey, rsaKeyParse } from './rsa_key'
 
 const NUMBER: usize = RSA_BITS_MAX / 8
@@ -25,26 +17,25 @@ const NUMBER: usize = RSA_BITS_MAX / 8
 class RsaHead {
   stage: u32
   limbs: u32
-  /** -1 / n mod 2^32 */
-  inverse: u32
   /** Rows of the product that are done. */
   row: u32
   /** Doublings, or squarings, or bits of the exponent that are left. */
   left: u32
   /** Squarings that make R^2 of what the doublings made. */
   squarings: u32
+  reserved: u32
 }
 
-// `head | key | n | s | base | x | accumulator`
+// `head | key | s | base | x | workspace`. Before it is made, base has n.
 const KEY: usize = 24
-const N: usize = KEY + RSA_KEY_SIZE
-const S: usize = N + NUMBER
+const S: usize = KEY + RSA_KEY_SIZE
 const BASE: usize = S + NUMBER
+const N: usize = BASE
 const X: usize = BASE + NUMBER
-const ACCUMULATOR: usize = X + NUMBER
+const WORK: usize = X + NUMBER
 
 /** Bytes of a state, 8-aligned. */
-export const RSA_SIZE: usize = ACCUMULATOR + NUMBER + ACCUMULATOR_EXTRA
+export const RSA_SIZE: usize = WORK + 3 * NUMBER + WORKSPACE_EXTRA
 
 /** Where the state has the encoded message in the end. */
 export const RSA_MESSAGE: usize = BASE
@@ -63,10 +54,12 @@ const enum Stage {
   Square = 4,
   Multiply = 5,
   Leave = 6,
+  /** The bytes of the result are written. */
+  Write = 7,
 }
 
 /** Columns in a step. */
-const COLUMNS: u32 = 400
+const COLUMNS: u32 = 320
 
 /** Begins. False: the key is not one that is taken, or the signature has another length or is not below the modulus. */
 export function rsaStart(state: usize, key: usize, keyLength: u32, signature: usize, signatureLength: u32): bool {
@@ -79,7 +72,7 @@ export function rsaStart(state: usize, key: usize, keyLength: u32, signature: us
   loadNumberBe(state + S, limbs, signature, signatureLength)
   if (!isBelow(state + S, state + N, limbs)) return false
   head.limbs = limbs
-  head.inverse = negativeInverse(load<u32>(state + N))
+  montgomeryStart(state + WORK, state + N, limbs)
   // From 2^(bits - 1), which is below n, to R 2^d, so that squaring (of Montgomery's kind, R 2^d -> R 2^2d) makes R R.
   const top = parsed.modulusBits - 1
   store<u32>(state + X + ((top >> 5) << 2), 1 << (top & 31))
@@ -133,7 +126,10 @@ export function rsaStep(state: usize): bool {
       break
     }
     case Stage.Leave: {
-      if (!product(state, x, state + S, x)) break
+      if (product(state, x, state + S, x)) head.stage = Stage.Write
+      break
+    }
+    case Stage.Write: {
       storeNumberBe(state + RSA_MESSAGE, changetype<RsaKey>(state + KEY).modulusLength, x)
       head.stage = Stage.Done
       break
@@ -149,13 +145,15 @@ function exponent(state: usize): u32 {
 /** Some rows of out = a * b / R mod n; true with the last ones. b is below n. */
 function product(state: usize, out: usize, a: usize, b: usize): bool {
   const head = changetype<RsaHead>(state)
+  const work = state + WORK
   const limbs = head.limbs
   const row = head.row
   const rows = min(COLUMNS / limbs, limbs - row)
-  montgomeryRows(state + ACCUMULATOR, a + 4 * <usize>row, b, state + N, limbs, head.inverse, rows)
+  if (row === 0) montgomeryFactor(work, b)
+  montgomeryRows(work, a + 4 * <usize>row, rows)
   head.row = row + rows
   if (head.row < limbs) return false
-  montgomeryFinish(out, state + ACCUMULATOR, state + N, limbs)
+  montgomeryFinish(out, work)
   head.row = 0
   return true
 }

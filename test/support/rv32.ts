@@ -61,10 +61,9 @@ export async function loadRv32(entryUrl: URL, machine = ''): Promise<Rv32Entry> 
   try {
     const file = join(folder, 'entry.wasm')
     writeFileSync(file, await compileEntry(entryUrl, 'release'))
-    if (process.env['KEEP']) console.log(folder)
     return machineOf(buildElf(findTools(), file, join(folder, 'out'), machine))
   } finally {
-    if (!process.env['KEEP']) rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true })
   }
 }
 
