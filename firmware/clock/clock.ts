@@ -42,6 +42,7 @@ import {
   leapInit,
   leapMidnight,
   leapNear,
+  leapTaiOffset,
   leapTell,
   leapUtc,
   leapVeto,
@@ -208,6 +209,12 @@ export function clockLeap(atTicks: u64): u32 {
   if (clockStratum() === 16) return 3
   lineAt(lineFor(atTicks), atTicks, HERE)
   return leapIndicator(HERE.seconds)
+}
+
+/** TAI - UTC in seconds; 0: nobody has told. */
+export function clockTaiOffset(atTicks: u64): i32 {
+  lineAt(lineFor(atTicks), atTicks, HERE)
+  return leapTaiOffset(HERE.seconds)
 }
 
 /** 1 with the sky, one more than the best server's with the network, 16 without either. */

@@ -3,6 +3,7 @@
 //   help     what there is
 //   status   one line: the clock's state, its error bound, what was served
 //   counts   every counter, one a line
+//   tracking what the clock follows, and how well
 //   sources  upstream servers, and what they say together
 //   authdata their keys and cookies
 //   ca       the authority's certificate in PEM: what clients are to trust
@@ -30,16 +31,16 @@ import { receiverReason } from '../gnss/receiver'
 import { departureCheck, departureDoubt } from '../net/departure'
 import { keCounters } from '../net/ke_port'
 import { NTP_COUNTS, NtpCount, NtpNote, ntpCounter, ntpNoted } from '../ntp/counters'
-import { Civil, civilFromUnix } from '../time/civil'
-import { Instant, nanosFromFraction } from '../time/instant'
+import { Instant } from '../time/instant'
 import { identityKeeperAuthority, identityKeeperAuthorityLength } from '../tls/identity_keeper'
 import { pemEncode } from '../tls/pem'
+import { sayInstant } from './instant'
 import { lineBytes, lineLength } from './line'
-import { say, sayBytes, sayLine, sayNumber, sayPadded, saySigned } from './text'
+import { say, sayBytes, sayLine, sayNumber, saySigned } from './text'
+import { sayTracking } from './tracking'
 import { sayAuthData, saySources } from './upstream'
 
 const NOW = changetype<Instant>(memory.data(16, 8))
-const CIVIL = changetype<Civil>(memory.data(24, 8))
 /** The authority's certificate in PEM: at most 448 bytes of DER, 4/3 of it and the lines around. */
 const PEM: usize = memory.data(800, 8)
 
@@ -47,6 +48,7 @@ const PEM: usize = memory.data(800, 8)
 export function consoleCommand(now: u64): void {
   if (is('status')) sayStatus(now)
   else if (is('counts')) sayCounts()
+  else if (is('tracking')) sayTracking(now)
   else if (is('sources')) saySources(now)
   else if (is('authdata')) sayAuthData(now)
   else if (is('ca')) sayAuthority()
@@ -68,7 +70,7 @@ function sayVersion(): void {
 }
 
 function sayHelp(): void {
-  say('commands: status counts sources authdata ca version help')
+  say('commands: status counts tracking sources authdata ca version help')
   sayLine()
 }
 
@@ -87,7 +89,7 @@ function sayAuthority(): void {
 function sayStatus(now: u64): void {
   clockNow(NOW, now)
   say('status time=')
-  sayTime()
+  sayInstant(NOW)
   say(' state=')
   sayState()
   say(' stratum=')
@@ -117,27 +119,9 @@ function sayState(): void {
   const state = clockState()
   if (state === ClockState.Locked) say('locked')
   else if (state === ClockState.Holdover) say('holdover')
+  else if (state === ClockState.Vouched) say('vouched')
   else if (state === ClockState.Restored) say('restored')
   else say('unknown')
-}
-
-/** ISO 8601, milliseconds. */
-function sayTime(): void {
-  civilFromUnix(NOW.seconds, CIVIL)
-  sayPadded(CIVIL.year, 4)
-  say('-')
-  sayPadded(CIVIL.month, 2)
-  say('-')
-  sayPadded(CIVIL.day, 2)
-  say('T')
-  sayPadded(CIVIL.hour, 2)
-  say(':')
-  sayPadded(CIVIL.minute, 2)
-  say(':')
-  sayPadded(NOW.leap !== 0 ? 60 : CIVIL.second, 2)
-  say('.')
-  sayPadded(nanosFromFraction(NOW.fraction) / 1_000_000, 3)
-  say('Z')
 }
 
 function sayError(nanos: u64): void {
