@@ -332,20 +332,24 @@ function update(f: Filter, surprise: f64, r: f64): void {
 function clampSane(f: Filter): bool {
   if (f.p11 < FREQUENCY_LEAST) f.p11 = FREQUENCY_LEAST
   if (f.p22 < DRIFT_LEAST) f.p22 = DRIFT_LEAST
+  // At a ceiling the correlations stay what they were, else what is correlated could never be learnt again.
   if (f.p22 > DRIFT_MOST) {
+    const scale = sqrt<f64>(DRIFT_MOST / f.p22)
     f.p22 = DRIFT_MOST
-    f.p02 = 0
-    f.p12 = 0
+    f.p02 *= scale
+    f.p12 *= scale
   }
   if (f.p11 > FREQUENCY_MOST) {
+    const scale = sqrt<f64>(FREQUENCY_MOST / f.p11)
     f.p11 = FREQUENCY_MOST
-    f.p01 = 0
-    f.p12 = 0
+    f.p01 *= scale
+    f.p12 *= scale
   }
   if (f.p00 > PHASE_MOST) {
+    const scale = sqrt<f64>(PHASE_MOST / f.p00)
     f.p00 = PHASE_MOST
-    f.p01 = 0
-    f.p02 = 0
+    f.p01 *= scale
+    f.p02 *= scale
   }
   // Comparisons with a NaN are false.
   const sane =
