@@ -1,5 +1,6 @@
 // Real clients, from Debian's packages or this machine: chronyd, NTPsec's ntpd, gnutls-cli and openssl. None may set the
-// machine's clock: chronyd runs with -Q, ntpd without CAP_SYS_TIME and with its own discipline switched off.
+// machine's clock: chronyd runs with -Q, or with -x and without CAP_SYS_TIME; ntpd without it and with its own discipline
+// switched off.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -132,14 +133,56 @@ export function startNtpsecClient(folder: string, kePort: number, ca: string): N
         .filter((line) => line.includes(' 127.0.0.1 '))
         .map((line) => line.split(' ').map(Number))
         .map(([, , , , offset = Number.NaN, delay = Number.NaN]) => ({ offset, delay })),
-    stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), 3000)
-      await once(child, 'exit')
-      clearTimeout(timer)
-    },
+    stop: () => ended(child),
   }
+}
+
+export interface ChronyClient {
+  /** What `chronyc ntpdata` says of its server, by name. */
+  data(): Promise<Record<string, string>>
+  stop(): Promise<void>
+}
+
+/** chronyd as a client that stays, four requests a second, without the right to touch the clock. `server`: its options. */
+export function startChronyClient(folder: string, ca: string, server: string): ChronyClient {
+  const { path, missing } = peer('chronyd')
+  const control = peer('chronyc')
+  if (!path || !control.path) throw new Error(missing ?? control.missing)
+  const socket = join(folder, 'chronyd.sock')
+  const config = join(folder, 'chrony.conf')
+  writeFileSync(
+    config,
+    [
+      `server localhost ${server} minpoll -2 maxpoll -2`,
+      `ntstrustedcerts ${ca}`,
+      `bindcmdaddress ${socket}`,
+      'cmdport 0',
+      'port 0',
+      `pidfile ${join(folder, 'chronyd.pid')}`,
+      '',
+    ].join('\n'),
+  )
+  const child: ChildProcess = spawn(
+    'setpriv',
+    ['--bounding-set=-sys_time', '--inh-caps=-sys_time', path, '-x', '-d', '-U', '-u', userName(), '-f', config],
+    { env: debianEnvironment(), stdio: 'ignore' },
+  )
+  return {
+    data: async () => {
+      const { output } = await run(control.path, ['-h', socket, '-n', 'ntpdata'])
+      const lines = output.split('\n').map((line) => /^(.+?) +: (.*)$/.exec(line))
+      return Object.fromEntries(lines.flatMap((match) => (match ? [[match[1], match[2]]] : [])))
+    },
+    stop: () => ended(child),
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 3000)
+  await once(child, 'exit')
+  clearTimeout(timer)
 }
 
 function userName(): string {
