@@ -33,6 +33,7 @@ export interface Made {
   key: string
   subject: string
   der: Buffer
+  pem: string
   file: string
   /** It has a subject key identifier. */
   identified: boolean
@@ -185,7 +186,8 @@ export class Workshop {
       ...(recipe.options ?? []),
     )
     const identified = lines.some((line) => line.startsWith('subjectKeyIdentifier='))
-    return { name, key, subject, file, identified, der: pemToDer(readFileSync(file, 'latin1')) }
+    const pem = readFileSync(file, 'latin1')
+    return { name, key, subject, file, identified, pem, der: pemToDer(pem) }
   }
 
   /** Status 0 and the output, or the output and another status. */
