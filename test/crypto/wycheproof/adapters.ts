@@ -4,9 +4,14 @@
 import { Machine } from '../symmetric'
 import type { Adapter } from './adapter'
 import { publicKeyAdapters } from './public_key'
+import { signatureAdapters } from './signatures'
 import { symmetricAdapters } from './symmetric'
 
 /** Compiles what the adapters need. */
 export async function allAdapters(): Promise<Adapter[]> {
-  return [...symmetricAdapters(await Machine.load('release')), ...(await publicKeyAdapters())]
+  return [
+    ...symmetricAdapters(await Machine.load('release')),
+    ...(await publicKeyAdapters()),
+    ...(await signatureAdapters()),
+  ]
 }

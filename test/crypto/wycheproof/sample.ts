@@ -1,13 +1,15 @@
 // A few home-made files in Wycheproof's format, to test the runner itself where the real vectors are not at hand.
-// All values come from @noble on seeded random inputs, so they also are one more comparison with it.
+// All values come from @noble, those of RSA from node:crypto, on seeded random inputs, so they also are one more comparison with it.
 
+import { constants, createHash, sign as nodeSign } from 'node:crypto'
 import { aessiv, cmac, gcm, gcmsiv } from '@noble/ciphers/aes.js'
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { x25519 } from '@noble/curves/ed25519.js'
-import { p256 } from '@noble/curves/nist.js'
+import { ed25519, x25519 } from '@noble/curves/ed25519.js'
+import { p256, p384 } from '@noble/curves/nist.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
+import { rsaPairs } from '../rsa_keys'
 import { hex, Random } from '../symmetric'
 import type { Group, VectorFile } from './adapter'
 
@@ -32,6 +34,10 @@ export function sampleFiles(): Record<string, VectorFile> {
     files[`ecdsa_secp256r1_${name}_test.json`] = signatures(name, 'der')
     files[`ecdsa_secp256r1_${name}_p1363_test.json`] = signatures(name, 'compact')
   }
+  files['rsa_signature_2048_sha256_test.json'] = rsaSignatures('RsassaPkcs1Verify', constants.RSA_PKCS1_PADDING)
+  files['rsa_pss_2048_sha256_mgf1_32_test.json'] = rsaSignatures('RsassaPssVerify', constants.RSA_PKCS1_PSS_PADDING)
+  files['ecdsa_secp384r1_sha384_test.json'] = p384Signatures()
+  files['ed25519_test.json'] = edwardsSignatures()
   for (const [name, hash] of Object.entries(HASHES)) {
     files[`hmac_${name}_test.json`] = mac(40, (key, msg) => hmac(hash, key, msg))
     files[`hkdf_${name}_test.json`] = derivation((ikm, salt, info, size) => hkdf(hash, ikm, salt, info, size))
@@ -155,6 +161,53 @@ function signatures(hash: keyof typeof HASHES, format: 'der' | 'compact'): Vecto
   })
   const publicKey = { uncompressed: hex(p256.getPublicKey(key, false)) }
   return vectorFile('ECDSA', { type: 'EcdsaVerify', publicKey }, tests)
+}
+
+/** A signature of each message, and the same with a changed bit. */
+function judged(sign: (msg: Uint8Array) => Uint8Array): object[] {
+  const random = new Random(9)
+  return [0, 20, 300].flatMap((length) => {
+    const msg = random.bytes(length)
+    const signature = sign(msg)
+    return [
+      { msg: hex(msg), sig: hex(signature), result: 'valid' },
+      { msg: hex(msg), sig: changed(signature), result: 'invalid' },
+    ]
+  })
+}
+
+function rsaSignatures(type: string, padding: number): VectorFile {
+  const pair = rsaPairs().find(({ bits, exponent }) => bits === 2048 && exponent === 65537)
+  if (!pair) throw new Error('no key of 2048 bits')
+  const saltLength = padding === constants.RSA_PKCS1_PSS_PADDING ? 32 : undefined
+  const key = { key: pair.privateKey, padding, saltLength }
+  const publicKey = { modulus: pair.modulus.toString(16), publicExponent: pair.exponent.toString(16) }
+  const group = { type, publicKey, sha: 'SHA-256', mgfSha: 'SHA-256', sLen: 32 }
+  return vectorFile(
+    type,
+    group,
+    judged((msg) => new Uint8Array(nodeSign('sha256', msg, key))),
+  )
+}
+
+function p384Signatures(): VectorFile {
+  const key = new Random(10).bytes(48)
+  const digest = (msg: Uint8Array) => new Uint8Array(createHash('sha384').update(msg).digest())
+  const publicKey = { uncompressed: hex(p384.getPublicKey(key, false)) }
+  return vectorFile(
+    'ECDSA',
+    { type: 'EcdsaVerify', publicKey, sha: 'SHA-384' },
+    judged((msg) => p384.sign(digest(msg), key, { prehash: false, lowS: false, format: 'der' })),
+  )
+}
+
+function edwardsSignatures(): VectorFile {
+  const key = new Random(11).bytes(32)
+  return vectorFile(
+    'EDDSA',
+    { type: 'EddsaVerify', publicKey: { pk: hex(ed25519.getPublicKey(key)) } },
+    judged((msg) => ed25519.sign(msg, key)),
+  )
 }
 
 /** Hexadecimal with the last bit flipped. */
