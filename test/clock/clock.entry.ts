@@ -1,5 +1,6 @@
 // The clock room with a hand on every door, for clock.test.ts.
 
+import * as alarms from '../../firmware/clock/alarm'
 import * as clock from '../../firmware/clock/clock'
 import * as discipline from '../../firmware/clock/discipline'
 import { Pulse } from '../../firmware/gnss/pulse'
@@ -98,4 +99,21 @@ export function steps(): u32 {
 }
 export function difference(): f64 {
   return discipline.disciplineDifference()
+}
+/** The board's calibration, ns. */
+export function calibrate(delay: f64, residual: f64): void {
+  discipline.disciplineCalibrate(delay, residual)
+}
+/** firmware/clock/alarm.ts: ClockAlarm. */
+export function alarm(): u32 {
+  return alarms.clockAlarm()
+}
+export function alarmLast(): u32 {
+  return alarms.clockAlarmLast()
+}
+export function alarmNanos(): i64 {
+  return alarms.clockAlarmNanos()
+}
+export function alarmCount(): u32 {
+  return alarms.clockAlarms()
 }
