@@ -133,11 +133,11 @@ export async function startChronyServer(folder: string, certificate: ServerCerti
   }
 }
 
-/** NTPsec's ntpd as a server; it wants UDP port 123 for itself unless another is given to it by `nts`'s port record. */
+/** NTPsec's ntpd as a server. Both its ports are fixed: UDP 123 and TCP 4460. */
 export async function startNtpsecServer(folder: string, certificate: ServerCertificate): Promise<NtsServer> {
   const { path, missing } = peer('ntpd')
   if (!path) throw new Error(missing)
-  const kePort = await freeTcpPort()
+  const kePort = 4460
   const log = join(folder, 'ntpd.log')
   const config = join(folder, 'ntp.conf')
   writeFileSync(
@@ -154,7 +154,6 @@ export async function startNtpsecServer(folder: string, certificate: ServerCerti
       `nts key ${certificate.key}`,
       `nts cert ${certificate.certificate}`,
       `nts cookie ${join(folder, 'cookies')}`,
-      `nts port ${kePort}`,
       '',
     ].join('\n'),
   )
