@@ -162,7 +162,7 @@ function jitter(count: u32, utc: i64): i64 {
   return <i64>rootOf(sum / <u64>(count - 1))
 }
 
-/** `nanos` times `parts` 1e-9, to a few 1e-6 of itself. Spans above a month count as a month; `parts` is below 1e6. */
+/** `nanos` times `parts` 1e-9, to a thousandth of itself, for larger `parts` much better. Spans above a month count as a month; `parts` is below 1e6. */
 function scaled(nanos: i64, parts: u32): i64 {
   // As 2^-40: 2^40 / 1e9 = 1125899.9 / 2^10. The products stay below 2^31 * 2^30.
   const factor = (<u64>min<u32>(parts, 1_000_000) * 1_125_900 + 512) >> 10
