@@ -12,6 +12,7 @@ import {
   BY_INTERRUPT,
   type CaptureKind,
   CLOCK_PLANS,
+  type ClockPlan,
   ClockScenario,
   type ClockScenarioOptions,
 } from '../../sim/world/clock_scenario'
@@ -20,8 +21,8 @@ import { median } from '../../src/clock_score'
 
 interface ScenarioFile {
   about: string
-  /** One of CLOCK_PLANS. */
-  scenario: string
+  /** One of CLOCK_PLANS, or a plan. */
+  scenario: string | Omit<ClockPlan, 'about'>
   /** How many seeds, from 1 on. */
   seeds: number
   /** Instants served a second; 10 unless it is said. */
@@ -68,8 +69,9 @@ const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'))
 const MODULE = new WebAssembly.Module(readFileSync(fileURLToPath(new URL('../../build/clock.wasm', import.meta.url))))
 
 function scenarioOf(file: ScenarioFile, seed: number): ClockScenario {
-  const plan = CLOCK_PLANS[file.scenario]
-  if (!plan) throw new Error(`there is no scenario ${file.scenario}`)
+  const { scenario } = file
+  const plan = typeof scenario === 'string' ? CLOCK_PLANS[scenario] : { about: file.about, ...scenario }
+  if (!plan) throw new Error(`there is no scenario ${scenario}`)
   const kind = file.capture === 'hardware' ? BY_HARDWARE : BY_INTERRUPT
   return new ClockScenario(plan, {
     seed,
