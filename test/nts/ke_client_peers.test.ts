@@ -121,7 +121,7 @@ describe.skipIf(missing)('the key exchange', () => {
     }
   })
 
-  it.each(['p256', 'rsa'])(
+  it.for(['p256', 'rsa'])(
     'with NTPsec and a chain of %s brings keys and cookies that ntpd takes',
     async (kind, context) => {
       const place = mkdtempSync(join(folder, 'ntpsec'))
