@@ -84,9 +84,15 @@ class Appliance {
     this.bridge = new LoopbackBridge({
       now: () => this.clock.now(),
       onArrival: () => this.machine.wake(),
-      onProblem: (problem) => this.end(complain(explain(problem))),
+      onProblem: (problem) => this.trouble(problem),
     })
     this.machine = this.makeMachine()
+  }
+
+  /** Without its own ports the board is of no use; a port of an errand is tried again with another number. */
+  private trouble(problem: BridgeProblem): void {
+    const { ntpPort, kePort } = this.options
+    if (problem.port === (problem.what === 'udp' ? ntpPort : kePort)) this.end(complain(explain(problem)))
   }
 
   private makeMachine(): Machine {

@@ -10,6 +10,7 @@ export { ethernetDeadline, ethernetLink, ethernetPoll, ethernetStart } from '../
 export {
   tcpAbort,
   tcpAvailable,
+  tcpConnect,
   tcpDisconnect,
   tcpListen,
   tcpPeer,
@@ -21,6 +22,7 @@ export {
 } from '../../firmware/drivers/w5500_tcp'
 export {
   frameTicks,
+  udpClose,
   udpDeparted,
   udpDepartedTicks,
   udpOpen,
