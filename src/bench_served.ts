@@ -32,35 +32,46 @@ const CLIENT = { ip: 0xc0a8_070a, port: 40_000 }
 /** A request with these timestamps. */
 type MakeRequest = (header: Uint8Array) => Uint8Array
 
-export async function measureServed(board: LanBench<Machine>, samples: number): Promise<ServedRow[]> {
-  const random = new Random(board.world.seed, 'served')
+/** What is measured, and how often; `before` each exchange a test may disturb the parts. */
+interface Measurement {
+  board: LanBench<Machine>
+  samples: number
+  random: Random
+  before: () => void
+}
+
+export async function measureServed(
+  board: LanBench<Machine>,
+  samples: number,
+  before: () => void = () => {},
+): Promise<ServedRow[]> {
   const session = await board.keyExchange({ ca: board.authority(), aeads: [AeadId.Aes128GcmSiv] })
   const kinds: [string, MakeRequest][] = [
     ['plain', (header) => header],
     ['nts', (header) => ntsRequest(session, undefined, undefined, undefined, header)],
   ]
-  const rows: ServedRow[] = []
-  for (const [name, make] of kinds) {
-    rows.push(row(`${name}_basic`, basic(board, make, samples, random)))
-    rows.push(row(`${name}_interleaved`, interleaved(board, make, samples, random)))
-  }
-  return rows
+  const measurement = { board, samples, random: new Random(board.world.seed, 'served'), before }
+  return kinds.flatMap(([name, make]) => [
+    row(`${name}_basic`, basic(measurement, make)),
+    row(`${name}_interleaved`, interleaved(measurement, make)),
+  ])
 }
 
 type Errors = Pick<Served, 't2' | 't3'>[]
 
-function basic(board: LanBench<Machine>, make: MakeRequest, samples: number, random: Random): Errors {
+function basic(measurement: Measurement, make: MakeRequest): Errors {
   const replies: Errors = []
-  for (let i = 0n; i < LEARNING + samples; i++) replies.push(ask(board, make(encodeHeader(i + 1n)), random))
+  for (let i = 0n; i < LEARNING + measurement.samples; i++) replies.push(ask(measurement, make(encodeHeader(i + 1n))))
   return replies.slice(LEARNING)
 }
 
-function interleaved(board: LanBench<Machine>, make: MakeRequest, samples: number, random: Random): Errors {
+function interleaved(measurement: Measurement, make: MakeRequest): Errors {
+  const { board, samples } = measurement
   const errors: Errors = []
   let last: (Served & { left: number }) | undefined
   for (let i = 0n; i < LEARNING + samples; i++) {
     const receive = 2n * i + 1n
-    const reply = ask(board, make(encodeHeader(1n << 40n, last?.header.receive, receive)), random)
+    const reply = ask(measurement, make(encodeHeader(1n << 40n, last?.header.receive, receive)))
     if (last && reply.header.origin === receive)
       errors.push({ t2: last.t2, t3: timestampError(board, reply.header.transmit, last.left) })
     else if (i > 2) throw new Error(`exchange ${i} was not interleaved`)
@@ -69,7 +80,8 @@ function interleaved(board: LanBench<Machine>, make: MakeRequest, samples: numbe
   return errors.slice(-samples)
 }
 
-function ask(board: LanBench<Machine>, request: Uint8Array, random: Random): Served & { left: number } {
+function ask({ board, random, before }: Measurement, request: Uint8Array): Served & { left: number } {
+  before()
   board.advance(SPACING * (1 + random.uniform()))
   const arrived = board.now + 1000
   const reply = served(board, request, CLIENT)

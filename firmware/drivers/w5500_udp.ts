@@ -288,9 +288,14 @@ export function udpDepartedTicks(): u64 {
   return departedTicks
 }
 
-/** Time of a UDP frame on a 100 Mbit/s wire, preamble to FCS, in ticks. */
+/** Bytes of a UDP frame on the wire, preamble to FCS. */
+export function frameBytes(length: u32): u32 {
+  return 26 + max<u32>(length + 28, 46)
+}
+
+/** Its time on a 100 Mbit/s wire, in ticks. */
 export function frameTicks(length: u32): u64 {
-  return (<u64>(26 + max<u32>(length + 28, 46)) * 164) >> 7
+  return (<u64>frameBytes(length) * 164) >> 7
 }
 
 export function udpCounters(): UdpCounters {

@@ -11,8 +11,11 @@
 
 import { clockNow } from '../clock/clock'
 import { Calibration, settingsCalibration } from '../drivers/board_settings'
-import { Departure, frameTicks, udpDeparted, udpDepartedTicks } from '../drivers/w5500_udp'
+import { Departure, frameBytes, frameTicks, udpDeparted, udpDepartedTicks } from '../drivers/w5500_udp'
 import { Instant } from '../time/instant'
+
+/** One byte at 100 Mbit/s. */
+const BYTE_PICOS: i32 = 80_000
 
 /** 1 us, and 20 us, in 1/16 tick. */
 const MICROSECOND: i32 = 256
@@ -53,8 +56,8 @@ export function departureOf(out: Instant, sent: u64, length: u32): void {
   const edge = udpDepartedTicks() - frameTicks(length)
   if (udpDeparted() === Departure.Seen && isBelievable(edge, sent)) {
     CHECK.seen++
-    clockNow(out, edge)
-    instantAdd(out, -endToTick)
+    clockNow(out, udpDepartedTicks())
+    instantAdd(out, -endToTick - <i32>frameBytes(length) * BYTE_PICOS)
   } else {
     CHECK.missed++
     clockNow(out, sent)

@@ -1,6 +1,7 @@
 // What the boards serve, against the truth, as `noonmark bench` counts it: basic and interleaved, plain and NTS.
 
 import { beforeAll, describe, expect, it } from 'vitest'
+import { Random } from '../../sim/world/random'
 import { measureServed, type ServedRow, servedTable } from '../../src/bench_served'
 import { missing, readyChip } from '../soc/board'
 import { readyBoard, SECOND } from './board'
@@ -37,7 +38,28 @@ describe('the virtual board', () => {
   )
 })
 
+/** A W5500 whose way to the wire takes 57 us, more or less by up to 2 us. */
+function unsteady(chip: { transmitLatencyNanos: number }): () => void {
+  const random = new Random(3, 'latency')
+  return () => {
+    chip.transmitLatencyNanos = 55_000 + 4000 * random.uniform()
+  }
+}
+
 describe.skipIf(missing !== undefined)('the simulated ESP32-C3', () => {
+  it('tells the true departure in interleaved mode when the way to the wire varies', async () => {
+    const board = readyChip()
+    board.advance(60 * SECOND)
+    const rows = await measureServed(board, 60, unsteady(board.machine.ethernet!.chip))
+    console.log(servedTable('ESP32-C3 with an unsteady W5500', rows).join('\n'))
+    for (const { name, t3 } of rows) {
+      if (name.endsWith('basic')) expect(t3.deviation).toBeGreaterThan(1000)
+      // One edge in a hundred is not to be had.
+      else expect(t3.deviation).toBeLessThan(300)
+      expect(Math.abs(t3.mean)).toBeLessThan(1000)
+    }
+  }, 60_000)
+
   holds(
     'ESP32-C3',
     () => {
