@@ -66,7 +66,7 @@ const CATCH_UP: i32 = 1
  * The standard deviation as computed is multiplied by this: the model is chosen by the same data that it is judged by, and
  * the crystal need not be of its kind. Measured over many worlds (docs/decisions/0014-holdover.md).
  */
-const CAUTION: f64 = 1.25
+const CAUTION: f64 = 1.5
 
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
 const TO: Stamp = changetype<Stamp>(memory.data(16, 8))

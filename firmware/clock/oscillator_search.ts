@@ -25,9 +25,15 @@ import { historyEnd, historyFirst } from './oscillator_history'
 import { exponential, logarithm } from './oscillator_math'
 
 const PARAMETERS: i32 = 6
+const DAILY: i32 = 0
+const CYCLE: i32 = 1
 const PERIOD: i32 = 2
 const MEMORY: i32 = 3
+const WHITE: i32 = 4
 const WARM_UP: i32 = 5
+/** All amplitudes together, which is the level's step against all others. */
+const LEVEL: i32 = 6
+const DIRECTIONS: i32 = 7
 
 /** Blocks without which nothing is searched, 17 minutes; candidates without which nothing is believed. */
 const FEWEST: i32 = 8
@@ -37,22 +43,25 @@ const TRIED: u32 = 8
 const STALE: u32 = 60
 
 /** Of each parameter: least and greatest value, middle and width (ln) of its prior, first and least step (ln). */
-const LEAST: usize = memory.data<f64>([3, 0.3, 300, 0.3, 0.02, 60])
-const GREATEST: usize = memory.data<f64>([30_000, 3000, 20_000, 60, 50, 1800])
-const MIDDLE: usize = memory.data<f64>([100, 10, 1800, 6, 0.5, 400])
-const WIDTH: usize = memory.data<f64>([3, 2.5, 1, 1, 2, 0.5])
-const FIRST_STEP: usize = memory.data<f64>([1.5, 1.5, 0.5, 1, 1, 0.4])
-const LEAST_STEP: usize = memory.data<f64>([0.15, 0.15, 0.02, 0.15, 0.15, 0.05])
+const LEAST: usize = memory.data<f64>([3, 0.3, 300, 1, 0.02, 60])
+const GREATEST: usize = memory.data<f64>([30_000, 3000, 7200, 60, 200, 1800])
+const MIDDLE: usize = memory.data<f64>([300, 10, 1800, 6, 0.5, 400])
+const WIDTH: usize = memory.data<f64>([1.5, 2.5, 1, 1, 2, 0.5])
+const FIRST_STEP: usize = memory.data<f64>([1.5, 1.5, 0.5, 1, 1, 0.4, 0.7])
+const LEAST_STEP: usize = memory.data<f64>([0.15, 0.15, 0.02, 0.15, 0.15, 0.05, 0.15])
 
 /** Periods that are tried, s. */
-const PERIODS: usize = memory.data<f64>([400, 520, 680, 880, 1150, 1500, 1950, 2500, 3300, 4300, 6000, 9000])
+const PERIODS: usize = memory.data<f64>([400, 520, 680, 880, 1150, 1500, 1950, 2500, 3300, 4300, 5200, 6000])
 const PERIOD_COUNT: i32 = 12
 
 const FILTER_A: usize = memory.data(<i32>FILTER_SIZE, 8)
 const FILTER_B: usize = memory.data(<i32>FILTER_SIZE, 8)
 const BEST_THETA: usize = memory.data(<i32>THETA_SIZE, 8)
 const TRY_THETA: usize = memory.data(<i32>THETA_SIZE, 8)
-const STEPS: usize = memory.data(6 * 8, 8)
+const STEPS: usize = memory.data(7 * 8, 8)
+/** How far the parameters are from the middles of their priors, in widths: of the best model, of the candidate. */
+const BEST_AWAY: usize = memory.data(6 * 8, 8)
+const TRY_AWAY: usize = memory.data(6 * 8, 8)
 const PRIOR: Prior = changetype<Prior>(memory.data(<i32>PRIOR_SIZE, 8))
 
 const enum Stage {
@@ -80,9 +89,7 @@ let halfway: usize = 0
 let multiplied: bool = false
 /** How far the candidate is. */
 let stage: Stage = Stage.None
-/** Priors of the best model and of the candidate, and the candidate's score. */
-let penalty: f64 = 0
-let tryPenalty: f64 = 0
+/** The candidate's score. */
 let tryScore: f64 = 0
 let parameter: i32 = 0
 let upwards: bool = true
@@ -98,9 +105,9 @@ export function searchInit(): void {
   spare = FILTER_B
   memory.fill(changetype<usize>(PRIOR), 0, <usize>PRIOR_SIZE)
   memory.copy(BEST_THETA, MIDDLE, <usize>THETA_SIZE)
-  memory.copy(STEPS, FIRST_STEP, 6 * 8)
+  memory.copy(STEPS, FIRST_STEP, 7 * 8)
+  memory.fill(BEST_AWAY, 0, 6 * 8)
   have = false
-  penalty = 0
   stage = Stage.None
   halfway = 0
   parameter = 0
@@ -147,8 +154,8 @@ export function searchSensible(theta: usize): bool {
 /** Starts from the parameters that an earlier boot found. */
 export function searchRecall(theta: usize): void {
   memory.copy(BEST_THETA, theta, <usize>THETA_SIZE)
-  penalty = 0
-  for (let i: i32 = 0; i < PARAMETERS; i++) penalty += priorOf(i, get(theta, i))
+  for (let i: i32 = 0; i < PARAMETERS; i++) put(i, get(theta, i))
+  memory.copy(BEST_AWAY, TRY_AWAY, 6 * 8)
   tried = TRIED
 }
 
@@ -230,54 +237,65 @@ function get(base: usize, i: i32): f64 {
 /** Chooses the next candidate. */
 function propose(): void {
   memory.copy(TRY_THETA, BEST_THETA, <usize>THETA_SIZE)
-  tryPenalty = penalty
+  memory.copy(TRY_AWAY, BEST_AWAY, 6 * 8)
   kind = Kind.Again
   if (!have || since >= STALE || searchBest().start !== historyFirst()) return
   turn++
   if (turn % 3 === 0) {
     kind = Kind.Period
     period = (period + 5) % PERIOD_COUNT
-    change(PERIOD, get(PERIODS, period))
-    if ((turn & 1) !== 0) change(MEMORY, get(MIDDLE, MEMORY))
+    put(PERIOD, get(PERIODS, period))
+    if ((turn & 1) !== 0) put(MEMORY, get(MIDDLE, MEMORY))
     return
   }
   kind = Kind.Step
-  const step = get(STEPS, parameter)
-  const value = get(BEST_THETA, parameter) * exponential(upwards ? step : -step)
-  change(parameter, Math.min(Math.max(value, get(LEAST, parameter)), get(GREATEST, parameter)))
+  const step = upwards ? get(STEPS, parameter) : -get(STEPS, parameter)
+  const factor = exponential(step)
+  if (parameter === LEVEL) {
+    move(DAILY, step, factor)
+    move(CYCLE, step, factor)
+    move(WHITE, step, factor)
+  } else move(parameter, step, factor)
 }
 
-/** Changes a parameter of the candidate. */
-function change(i: i32, value: f64): void {
-  const at = TRY_THETA + ((<usize>i) << 3)
-  tryPenalty += priorOf(i, value) - priorOf(i, load<f64>(at))
-  store<f64>(at, value)
-}
-
-/** Minus twice the logarithm of a parameter's prior. */
-function priorOf(i: i32, value: f64): f64 {
+/** Sets a parameter of the candidate. */
+function put(i: i32, value: f64): void {
   const middle = get(MIDDLE, i)
-  if (value === middle) return 0
-  const away = logarithm(value / middle) / get(WIDTH, i)
-  return away * away
+  store<f64>(TRY_THETA + ((<usize>i) << 3), value)
+  store<f64>(TRY_AWAY + ((<usize>i) << 3), value === middle ? 0 : logarithm(value / middle) / get(WIDTH, i))
+}
+
+/** Multiplies a parameter of the candidate by e^step, which is `factor`. */
+function move(i: i32, step: f64, factor: f64): void {
+  const value = get(TRY_THETA, i) * factor
+  if (value < get(LEAST, i) || value > get(GREATEST, i)) return
+  store<f64>(TRY_THETA + ((<usize>i) << 3), value)
+  store<f64>(TRY_AWAY + ((<usize>i) << 3), get(TRY_AWAY, i) + step / get(WIDTH, i))
+}
+
+/** Minus twice the logarithm of the prior of a model. */
+function penalty(away: usize): f64 {
+  let sum: f64 = 0
+  for (let i: i32 = 0; i < PARAMETERS; i++) sum += get(away, i) * get(away, i)
+  return sum
 }
 
 /** A candidate has seen all blocks: first its score, then whether that is better than the best model's. */
 function judge(): void {
   if (stage === Stage.Run) {
-    tryScore = filterScore(changetype<Filter>(spare)) + tryPenalty
+    tryScore = filterScore(changetype<Filter>(spare)) + penalty(TRY_AWAY)
     stage = Stage.Scored
     return
   }
   stage = Stage.None
   tried++
-  const better = kind === Kind.Again || tryScore < filterScore(searchBest()) + penalty - 1e-9
+  const better = kind === Kind.Again || tryScore < filterScore(searchBest()) + penalty(BEST_AWAY) - 1e-9
   if (better) {
     const old = best
     best = spare
     spare = old
     have = true
-    penalty = tryPenalty
+    memory.copy(BEST_AWAY, TRY_AWAY, 6 * 8)
     memory.copy(BEST_THETA, TRY_THETA, <usize>THETA_SIZE)
   }
   since = kind === Kind.Again ? 0 : since + 1
@@ -298,7 +316,7 @@ function nextStep(better: bool): void {
   }
   upwards = true
   store<f64>(at, Math.max(load<f64>(at) * 0.6, get(LEAST_STEP, parameter)))
-  parameter = (parameter + 1) % PARAMETERS
+  parameter = (parameter + 1) % DIRECTIONS
   // Once the warm-up is over nothing tells its time constant.
-  if (parameter === WARM_UP && searchBest().warm === 0) parameter = 0
+  if (parameter === WARM_UP && searchBest().warm === 0) parameter = LEVEL
 }
