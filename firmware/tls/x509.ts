@@ -62,6 +62,7 @@ export const CERTIFICATE_LIST_MAX: u32 = 8192
 
 /** Costs of a step over alternative names, in units of about ten instructions. */
 const NAMES_FUEL: i32 = 1000
+const WILDCARD_FUEL: i32 = 60
 
 /** Begins to judge. `state` is X509_SIZE bytes, 8-aligned. Then `x509Step` until it is true. */
 export function x509Begin(state: usize, list: usize, listLength: u32, trust: Trust): void {
@@ -200,6 +201,7 @@ function names(state: usize): void {
     if (!isGeneralName(reader.tag)) derFail(reader)
     if (judgement.current === 0 && judgement.named === 0 && isNamed(state)) judgement.named = 1
     if (reader.length <= HOST_NAME_MAX) fuel -= <i32>reader.length * 3
+    if (reader.length !== 0 && load<u8>(reader.value) === 0x2a) fuel -= WILDCARD_FUEL
   }
   if (reader.fault !== 0) {
     finish(state, CertificateVerdict.Malformed)

@@ -8,7 +8,7 @@
 // A certificate that is no DER, or not built as the RFC says, is `Malformed` and nothing more may be asked of it. One that is well built but
 // not to be trusted (old version, weak key, unknown critical extension) is read to its end, and its `verdict` says why.
 //
-//   bounds   4096 bytes; names of 512 bytes and 20 attributes; 24 extensions, their identifiers of 20 bytes; 32 extended
+//   bounds   4096 bytes; names of 512 bytes and 16 attributes; 24 extensions, their identifiers of 20 bytes; 32 extended
 //            key usages
 
 import { CIVIL_SIZE, Civil, unixFromCivil } from '../time/civil'
@@ -35,9 +35,9 @@ import { CertificateVerdict } from './x509_verdict'
 export const CERTIFICATE_MAX: u32 = 4096
 
 const NAME_MAX: u32 = 512
-const ATTRIBUTES_MAX: u32 = 20
+const ATTRIBUTES_MAX: u32 = 16
 const EXTENSIONS_MAX: u32 = 24
-const EXTENSIONS_A_CALL: u32 = 4
+const EXTENSIONS_A_CALL: u32 = 2
 const IDENTIFIER_MAX: u32 = 20
 const PURPOSES_MAX: u32 = 32
 

@@ -22,10 +22,15 @@ const STATE: usize = memory.data(8192, 8)
 const LIST: usize = memory.data(16384, 8)
 const NAME: usize = memory.data(512, 8)
 const PIN: usize = memory.data(32, 8)
+/** Where a machine without a flash may look for the anchors. */
+const AREA: usize = memory.data(8192, 8)
 const TRUST = changetype<Trust>(memory.data(64, 8))
 
 export function list(): usize {
   return LIST
+}
+export function area(): usize {
+  return AREA
 }
 export function name(): usize {
   return NAME
