@@ -17,7 +17,7 @@ const NOW = Math.floor(Date.now() / 1000)
 const GNUTLS = findProgram('gnutls-serv')
 
 /** Kinds of chains: every link has a key of that kind. */
-const KINDS = ['rsa2048', 'rsa3072', 'rsa4096', 'p256', 'p384'] as const
+const KINDS = ['rsa2048', 'rsa3072', 'rsa4096', 'p256', 'p384', 'ed25519'] as const
 type Kind = (typeof KINDS)[number]
 
 interface Chain {
@@ -111,6 +111,7 @@ describe.skipIf(!OPENSSL)('the client', () => {
     ['RSA-PSS+SHA512', 'rsa2048'],
     ['ECDSA+SHA256', 'p256'],
     ['ECDSA+SHA384', 'p384'],
+    ['ed25519', 'ed25519'],
   ] as const)('takes %s in CertificateVerify', async (sigalgs, kind) => {
     const server = await nodeServer({ sigalgs }, kind)
     const client = clientOf()

@@ -97,6 +97,12 @@ export class TlsClient {
     return Boolean(this.entry.exports['tlsClientStep'](this.connection))
   }
 
+  /** Drops the bytes that were not taken, and counts steps anew. */
+  forget(): void {
+    this.waiting = new Uint8Array()
+    this.steps = 0
+  }
+
   /** Gives the client bytes; it takes them as far as it can. */
   offer(bytes: Uint8Array): void {
     this.waiting = this.waiting.length === 0 ? bytes : Buffer.concat([this.waiting, bytes])
