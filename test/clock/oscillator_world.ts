@@ -104,6 +104,11 @@ export class OscillatorBench {
     return new OscillatorBench(entry)
   }
 
+  /** On an entry that has the same handles and is initialised. */
+  static on(entry: Entry): OscillatorBench {
+    return new OscillatorBench(entry)
+  }
+
   private constructor(readonly entry: Entry) {}
 
   /** Pulses from second `from` to `to`. Ticks count from second `boot`, when power came on, less half a minute. */
