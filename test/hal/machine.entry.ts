@@ -9,6 +9,7 @@ import {
   console_write,
   entropy,
   flash_read,
+  flash_size,
   flash_write,
   reset,
   TICK_HZ,
@@ -117,5 +118,10 @@ export function random(): u64 {
 export function flashByte(): u32 {
   flash_read(4096, BYTES, 1)
   return load<u8>(BYTES)
+}
+/** First byte of what lies behind the flash's log; -3 where there is nothing. */
+export function byteBehindFlash(at: u32): i32 {
+  const status = flash_read(flash_size() + at, BYTES, 1)
+  return status === 0 ? <i32>load<u8>(BYTES) : status
 }
 export const SECOND: u32 = TICK_HZ

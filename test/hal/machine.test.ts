@@ -124,7 +124,7 @@ describe('the machine in virtual time', () => {
 })
 
 describe('the machine and its mishaps', () => {
-  it('records_a_trap_and_restarts_with_what_the_flash_held', () => {
+  it('records_a_trap_and_restarts_anchoredwhat_the_flash_held', () => {
     const board = machine()
     board.runUntil(30e9)
     board.type('f')
@@ -139,7 +139,16 @@ describe('the machine and its mishaps', () => {
     expect(api(board)['clockState']()).toBe(LOCKED)
   })
 
-  it('traps_a_call_with_an_address_outside_the_memory', () => {
+  it('has_the_trust_anchors_behind_the_flash_or_nothing', () => {
+    const anchored = machine({}, { anchors: Uint8Array.of(7, 8) })
+    anchored.runUntil(1e9)
+    expect([0, 1, 2].map((at) => api(anchored)['byteBehindFlash'](at))).toEqual([7, 8, -3])
+    const without = machine()
+    without.runUntil(1e9)
+    expect(api(without)['byteBehindFlash'](0)).toBe(-3)
+  })
+
+  it('traps_a_call_anchoredan_address_outside_the_memory', () => {
     const board = machine()
     board.runUntil(1e9)
     board.type('o')
