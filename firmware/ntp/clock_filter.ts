@@ -59,7 +59,7 @@ export class Estimate {
   delay: i64
   /** Of the best sample, at the tick asked for. */
   dispersion: i64
-  /** How far the other samples are from the best one: root mean square. */
+  /** How far the other samples are from the best one, beyond what the crystal explains: root mean square. */
   jitter: i64
   /** The best sample's tick. */
   ticks: u64
@@ -122,7 +122,7 @@ export function filterEstimate(filter: usize, atTicks: u64, crystal: Crystal, ou
   out.utc = load<i64>(UTC + ((<usize>best) << 3))
   out.delay = chosen.delay
   out.ticks = chosen.ticks
-  out.jitter = jitter(f.count, out.utc)
+  out.jitter = jitter(filter, best, crystal)
   return true
 }
 
@@ -155,10 +155,18 @@ export function magnitude(value: i64): i64 {
   return value < 0 ? -value : value
 }
 
-function jitter(count: u32, utc: i64): i64 {
+/** A wandering crystal is in the dispersion already. */
+function jitter(filter: usize, best: u32, crystal: Crystal): i64 {
+  const count = changetype<Filter>(filter).count
   if (count < 2) return 0
+  const utc = load<i64>(UTC + ((<usize>best) << 3))
+  const ticks = sampleAt(filter, best).ticks
   let sum: u64 = 0
-  for (let i: u32 = 0; i < count; i++) sum += squareOf(load<i64>(UTC + ((<usize>i) << 3)) - utc)
+  for (let i: u32 = 0; i < count; i++) {
+    const apart = magnitude(tickNanos(<i64>(sampleAt(filter, i).ticks - ticks)))
+    const difference = magnitude(load<i64>(UTC + ((<usize>i) << 3)) - utc) - scaled(apart, crystal.wander)
+    if (difference > 0) sum += squareOf(difference)
+  }
   return <i64>rootOf(sum / <u64>(count - 1))
 }
 

@@ -4,6 +4,9 @@
 //   out   a mark for each source; UTC with the interval in which the majority has it; what a server at the next stratum
 //         would say of its root
 //
+// The intersection is taken without RFC 5905's rule that a truechimer's middle lies inside of it, as ntpd takes it today: the
+// intervals here are bounds that hold, some a hundred times wider than others, and a middle means nothing then.
+//
 // Nothing here knows our own clock: what the sources agree on can be held against it afterwards. Authenticated sources are
 // never mixed with others: as soon as one authenticated source can be used, the others are not (chrony's authselectmode
 // `require`, when there is something to require).
@@ -89,8 +92,8 @@ const SOURCE_SIZE: usize = 64
 const SOURCES: usize = memory.data(5 * 64, 8)
 const SELECTION: usize = memory.data(88, 8)
 
-/** Ends of intervals: `value i64 | kind i64` (-1 lower, 0 middle, 1 upper), three a candidate. */
-const EDGES: usize = memory.data(15 * 16, 8)
+/** Ends of intervals: `value i64 | kind i64` (-1 lower, 1 upper), two a candidate. */
+const EDGES: usize = memory.data(10 * 16, 8)
 
 /** Source `index`, to be filled in before `select`. */
 export function sourceAt(index: u32): Source {
@@ -135,14 +138,13 @@ function choose(count: u32): void {
   s.authenticated = authentic ? 1 : 0
 }
 
-/** Section 11.2.1. Falsetickers are those whose middle lies outside of the intersection. */
+/** Section 11.2.1. Falsetickers are those whose interval does not touch the intersection. */
 function intersect(count: u32): bool {
   const s = selection()
   const edges = listEdges(count)
   let majority = false
   for (let allow: u32 = 0; allow + allow < s.candidates && !majority; allow++) {
     const wanted = <i32>(s.candidates - allow)
-    let outside: u32 = 0
     let chime: i32 = 0
     let low: i64 = i64.MAX_VALUE
     for (let i: u32 = 0; i < edges; i++) {
@@ -152,7 +154,6 @@ function intersect(count: u32): bool {
         low = edgeValue(i)
         break
       }
-      if (kind === 0) outside++
     }
     chime = 0
     let high: i64 = i64.MIN_VALUE
@@ -163,9 +164,8 @@ function intersect(count: u32): bool {
         high = edgeValue(i)
         break
       }
-      if (kind === 0) outside++
     }
-    if (outside > allow || low >= high) continue
+    if (low > high) continue
     s.low = low
     s.high = high
     majority = true
@@ -173,7 +173,8 @@ function intersect(count: u32): bool {
   for (let i: u32 = 0; i < count; i++) {
     const source = sourceAt(i)
     if (source.mark === Mark.Unusable) continue
-    if (majority && source.utc >= s.low && source.utc <= s.high) s.agreeing += 1
+    const touches: bool = source.utc + source.distance >= s.low && source.utc - source.distance <= s.high
+    if (majority && touches) s.agreeing += 1
     else source.mark = Mark.Falseticker
   }
   s.survivors = s.agreeing
@@ -187,9 +188,8 @@ function listEdges(count: u32): u32 {
     const source = sourceAt(i)
     if (source.mark === Mark.Unusable) continue
     insert(edges, source.utc - source.distance, -1)
-    insert(edges + 1, source.utc, 0)
-    insert(edges + 2, source.utc + source.distance, 1)
-    edges += 3
+    insert(edges + 1, source.utc + source.distance, 1)
+    edges += 2
   }
   return edges
 }
@@ -266,7 +266,7 @@ function combine(count: u32): void {
     offsets += weight * (source.utc - reference.utc)
   }
   const shift = offsets / weights
-  s.utc = reference.utc + shift
+  s.utc = min(max(reference.utc + shift, s.low), s.high)
   s.best = best
   s.stratum = reference.stratum
   s.referenceId = reference.referenceId
