@@ -59,6 +59,11 @@ const FADE: f64 = 150
 
 /** A forecast may be this old when a holdover begins: the history tells no more of the crystal then, s. */
 const LONGEST: f64 = 200_000
+/** No crystal changes its rate by more than this between two pulses, ns/s. */
+const LARGEST_CHANGE: f64 = 50_000
+/** A standard deviation that is none, ns. */
+const NO_SIGMA: f64 = 1e12
+
 /** Slices that a question may take when the forecast is not there yet. */
 const CATCH_UP: i32 = 1
 
@@ -151,7 +156,7 @@ function close(line: Line): void {
   if (age < WARM_UP) return
   const rate = ((stampDifference(TO, FROM) - ticks) / ticks) * 1e9
   const degrees = degreesCount > 0 ? degreesSum / degreesCount : degreesLast
-  if (historyAdd(openBlock, <f32>rate, degrees, age)) return
+  if (historyAdd(openBlock, rate, degrees, age)) return
   // A gap of half a day: what the model knew outlives its history.
   if (searchLearnt()) memoryNote(searchPrior())
   searchRenew()
@@ -234,7 +239,9 @@ function faded(seconds: f64): f64 {
 export function oscillatorRate(ahead: u32): f64 {
   const t = <f64>ahead
   if (!settle(t)) return lastRate + lastDrift * t
-  return slowRate(t) + extra * faded(t - settledAt)
+  const rate = slowRate(t) + extra * faded(t - settledAt)
+  // Nothing may come from here that no crystal does; what is not a number fails this, too.
+  return Math.abs(rate - lastRate) < LARGEST_CHANGE ? rate : lastRate
 }
 
 /** What the standard deviations are multiplied by: worked out once a block. */
@@ -252,11 +259,13 @@ export function oscillatorSigmaPhase(ahead: u32): f64 {
   const own = settled ? forecastSigma(offset + t) : 0
   // Where the two filters differ, one of them is wrong.
   const between = (Math.abs(extra) + scatter) * Math.min(t, FADE)
-  return cautionAt(t) * sqrt<f64>(own * own + between * between)
+  const sigma = cautionAt(t) * sqrt<f64>(own * own + between * between)
+  return sigma >= 0 && sigma < NO_SIGMA ? sigma : NO_SIGMA
 }
 
 /** Standard deviation of the rate, ns/s. */
 export function oscillatorSigmaRate(ahead: u32): f64 {
   const t = <f64>ahead
-  return cautionAt(t) * (forecastGrowth() + Math.abs(extra) * faded(t) + scatter)
+  const sigma = cautionAt(t) * (forecastGrowth() + Math.abs(extra) * faded(t) + scatter)
+  return sigma >= 0 && sigma < NO_SIGMA ? sigma : NO_SIGMA
 }

@@ -328,7 +328,7 @@ export function filterCorrect(f: Filter): void {
   f.block++
   if (measured === NO_RATE) return
   const size = f.size
-  let news = <f64>measured - filterRate() - filterShare(f)
+  let news = measured - filterRate() - filterShare(f)
   const inverse = 1 / spread
   if (f.begun === 1) {
     // The first rate of all: the level starts there, and that is no news.

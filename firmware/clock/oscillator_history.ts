@@ -1,7 +1,8 @@
 // What the crystal did: its mean rate over each block of 128 s, and the temperature meanwhile. About a day of it.
 //
 // Blocks are numbered by the continuous second: block k begins at second 128 k. 675 blocks make a day. A rate is that of the
-// line against nominal, ns/s, positive when the line runs fast (the crystal is slow). Temperatures are 1/64 degree C.
+// line against nominal, ns/s, positive when the line runs fast (the crystal is slow); kept in quarters of 1e-9 from the first one's.
+// Temperatures are 1/64 degree C.
 
 /** Seconds of a block. */
 export const BLOCK: i32 = 128
@@ -13,14 +14,21 @@ const DROP: i32 = 32
 
 /** No temperature is known; no rate is known. */
 export const NO_TEMPERATURE: i32 = -32768
-export const NO_RATE: f32 = f32.MAX_VALUE
+export const NO_RATE: f64 = f64.MAX_VALUE
 
-const RATES: usize = memory.data(704 * 4, 8)
+/** Units of what is kept in 1 ns/s, and the largest that is kept: 8 ppm from the first rate. */
+const FINENESS: f64 = 4
+const LARGEST: f64 = 32_767
+const NOTHING: i32 = -32768
+
+const RATES: usize = memory.data(704 * 2, 8)
 const TEMPERATURES: usize = memory.data(704 * 2, 8)
 
 let first: i32 = 0
 let count: i32 = 0
 let bornAt: f64 = 0
+/** The rate from which the kept ones are counted. */
+let base: f64 = 0
 
 export function historyClear(): void {
   count = 0
@@ -40,8 +48,9 @@ export function historyAge(): f64 {
 }
 
 /** A block's rate, `NO_RATE` when no pulses told it. */
-export function historyRate(block: i32): f32 {
-  return load<f32>(RATES + ((<usize>(block - first)) << 2))
+export function historyRate(block: i32): f64 {
+  const kept = <i32>load<i16>(RATES + ((<usize>(block - first)) << 1))
+  return kept === NOTHING ? NO_RATE : base + <f64>kept / FINENESS
 }
 
 export function historyTemperature(block: i32): i32 {
@@ -58,31 +67,33 @@ export function historyFirstTemperature(): i32 {
 }
 
 /**
- * Adds block `block` of seconds-since-power-on `age`; blocks in between are unknown. False: the gap is as long as the memory, or
- * time went back, and the history begins anew with this block.
+ * Adds block `block` of seconds-since-power-on `age`; blocks in between are unknown. False: the gap is half as long as the memory,
+ * time went back, or the rate is of another world, and the history begins anew with this block.
  */
-export function historyAdd(block: i32, rate: f32, temperature: i32, age: f64): bool {
+export function historyAdd(block: i32, rate: f64, temperature: i32, age: f64): bool {
   const gap = block - historyEnd()
-  const follows = count > 0 && gap >= 0 && gap < CAPACITY / 2
+  const far = Math.abs(rate - base) * FINENESS > LARGEST
+  const follows = count > 0 && gap >= 0 && gap < CAPACITY / 2 && !far
   if (!follows) {
     first = block
     count = 0
     bornAt = age
+    base = rate
   }
-  while (historyEnd() < block) append(NO_RATE, NO_TEMPERATURE)
-  append(rate, temperature)
+  while (historyEnd() < block) append(NOTHING, NO_TEMPERATURE)
+  append(<i32>Math.floor((rate - base) * FINENESS + 0.5), temperature)
   return follows
 }
 
-function append(rate: f32, temperature: i32): void {
+function append(kept: i32, temperature: i32): void {
   if (count === CAPACITY) {
-    memory.copy(RATES, RATES + ((<usize>DROP) << 2), (<usize>(CAPACITY - DROP)) << 2)
+    memory.copy(RATES, RATES + ((<usize>DROP) << 1), (<usize>(CAPACITY - DROP)) << 1)
     memory.copy(TEMPERATURES, TEMPERATURES + ((<usize>DROP) << 1), (<usize>(CAPACITY - DROP)) << 1)
     first += DROP
     count -= DROP
     bornAt += <f64>(DROP * BLOCK)
   }
-  store<f32>(RATES + ((<usize>count) << 2), rate)
+  store<i16>(RATES + ((<usize>count) << 1), <i16>kept)
   store<i16>(TEMPERATURES + ((<usize>count) << 1), <i16>temperature)
   count++
 }

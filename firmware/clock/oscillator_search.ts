@@ -50,6 +50,9 @@ const WIDTH: usize = memory.data<f64>([1.5, 2.5, 1, 1, 2, 0.5])
 const FIRST_STEP: usize = memory.data<f64>([1.5, 1.5, 0.5, 1, 1, 0.4, 0.7])
 const LEAST_STEP: usize = memory.data<f64>([0.15, 0.15, 0.02, 0.15, 0.15, 0.05, 0.15])
 
+/** No score is this large. */
+const NO_SCORE: f64 = 1e15
+
 /** Periods that are tried, s. */
 const PERIODS: usize = memory.data<f64>([400, 520, 680, 880, 1150, 1500, 1950, 2500, 3300, 4300, 5200, 6000])
 const PERIOD_COUNT: i32 = 12
@@ -288,6 +291,10 @@ function judge(): void {
     return
   }
   stage = Stage.None
+  if (!(Math.abs(tryScore) < NO_SCORE)) {
+    giveUp()
+    return
+  }
   tried++
   const better = kind === Kind.Again || tryScore < filterScore(searchBest()) + penalty(BEST_AWAY) - 1e-9
   if (better) {
@@ -301,6 +308,19 @@ function judge(): void {
   since = kind === Kind.Again ? 0 : since + 1
   if (tried >= 2 * TRIED && kind !== Kind.Again) learnt = true
   if (kind === Kind.Step) nextStep(better)
+}
+
+/** The arithmetic of a candidate has failed: it is forgotten, and so is the best model if it was that. */
+function giveUp(): void {
+  if (kind !== Kind.Again) {
+    if (kind === Kind.Step) nextStep(false)
+    return
+  }
+  memory.copy(BEST_THETA, MIDDLE, <usize>THETA_SIZE)
+  memory.fill(BEST_AWAY, 0, 6 * 8)
+  memory.fill(changetype<usize>(PRIOR), 0, <usize>PRIOR_SIZE)
+  have = false
+  learnt = false
 }
 
 /** Lengthens or shortens the steps, turns round, or goes on to the next parameter. */

@@ -116,7 +116,7 @@ function finish(filter: Filter): void {
     running = false
     return
   }
-  error += (<f64>rate - filterRate() - filterShare(filter)) * <f64>BLOCK
+  error += (rate - filterRate() - filterShare(filter)) * <f64>BLOCK
   aheadGather(TRIAL)
   done++
   if (done === NEAR) record(0)

@@ -14,7 +14,7 @@ export function init(): void {
 /** A block's rate in 1e-6 ns/s and temperature in 1/64 C; `age` seconds after power-on. */
 export function block(number: i32, rate: i32, temperature: i32, age: i32): void {
   oscillator.oscillatorTemperature(temperature)
-  historyAdd(number, <f32>(<f64>rate * 1e-6), temperature, <f64>age)
+  historyAdd(number, <f64>rate * 1e-6, temperature, <f64>age)
 }
 export function observe(second: i32): void {
   LINE.ticks = <u64>second * 16_000_000
