@@ -21,6 +21,7 @@ import {
   w5500StepDue,
   w5500Up,
 } from './w5500'
+import { watchOthers } from './w5500_departure'
 import { forgetSockets, Mode, NO_PARTNER, Sending, Socket, socketAt } from './w5500_socket'
 import { TcpState, tcpBring, tcpExpire, tcpLost, tcpServe } from './w5500_tcp'
 import { udpBring, udpCheck, udpFollow, udpStamped, udpWaiting } from './w5500_udp'
@@ -117,6 +118,7 @@ function askCauses(now: u64): void {
   const sir = <u32>load<u8>(CAUSES, 2)
   const stamped = sir & udpStamped()
   const alone = (stamped & (stamped - 1)) === 0
+  watchOthers(stamped, load<u32>(EDGE))
   let next: u64 = u64.MAX_VALUE
   for (let n: u32 = 0; n < SOCKETS; n++) {
     const socket = socketAt(n)

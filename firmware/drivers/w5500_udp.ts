@@ -18,9 +18,9 @@
 //
 // The arithmetic of T2 and T3: `ticks` of a datagram is the time of INTn; the end of its frame on the wire is earlier by the
 // board's constants. After `udpPrepare`, `udpSend` costs three frames; the reply's first bit leaves some time after
-// `udpSentTicks()`, again a constant of the board. `udpDeparted` tells when INTn said that a watched frame had left.
+// `udpSentTicks()`, again a constant of the board. `udpDeparted` (w5500_departure.ts) tells when INTn said that a watched frame had left.
 
-import { Channel, capture, ticks } from '../../hal/abi'
+import { ticks } from '../../hal/abi'
 import { loadU16be, loadU32be, storeU16be, storeU32be } from '../bytes/endian'
 import { Neighbourhood, neighbourFind, neighbourLearn, neighbourUnreachable, strangerAllowed } from './neighbours'
 import {
@@ -39,11 +39,11 @@ import {
   w5500InterruptMask,
   w5500Up,
   writeSocket,
-  writeSocket8,
   writeSocket16,
   writeTx,
 } from './w5500'
 import { Arrivals, Stamp, stampLook } from './w5500_arrival'
+import { watchBegin, watchEnd, watchSend, watchTake } from './w5500_departure'
 import {
   accepted,
   command,
@@ -112,16 +112,6 @@ export class UdpCounters {
 /** Largest UDP payload of one Ethernet frame. */
 export const UDP_MAX: u32 = 1472
 
-/** What INTn said of the end of a watched SEND. */
-export const enum Departure {
-  /** Nothing yet, or nothing was watched. */
-  None = 0,
-  /** It fell for the SEND's end alone: `udpDepartedTicks`. */
-  Seen = 1,
-  /** The SEND has ended, but the edge was another's too, was lost, or was taken late. */
-  Missed = 2,
-}
-
 /** From SEND to the frame's first bit, about: 57 us, measured by the authors of two W5500 time servers. For asking in time. */
 export const SEND_TO_FRAME: u64 = 912
 
@@ -144,15 +134,9 @@ const DATAGRAM: usize = memory.data(40, 8)
 const ARRIVALS: usize = memory.data(24, 8)
 const COUNTERS: usize = memory.data(32, 8)
 const DESTINATION: usize = memory.data(16, 8)
-/** `count u32 | late u32 | ticks u64`, as `capture` writes it. */
-const EDGE: usize = memory.data(16, 8)
 /** Sockets that stamp: their RECV pulls INTn. */
 let stamped: u32 = 0
 let sentTicks: u64 = 0
-let departure: Departure = Departure.None
-let departedTicks: u64 = 0
-/** Edges until here are known to be others' than the watched SEND's end. */
-let othersEdges: u32 = 0
 let preparedSocket: u32 = 0
 let preparedPeer: u32 = 0
 let preparedRoute: Route = Route.None
@@ -213,7 +197,6 @@ export function udpReceive(n: u32, limit: u32, now: u64): Datagram {
  */
 export function udpPrepare(n: u32, ip: u32, port: u32, now: u64): Route {
   preparedRoute = Route.None
-  departure = Departure.None
   if (!isHost(ip) || port === 0) {
     udpCounters().noHost++
     return Route.None
@@ -236,12 +219,7 @@ export function udpPrepare(n: u32, ip: u32, port: u32, now: u64): Route {
 
 /** INTn shall tell when the prepared reply has left, or shall not. Only for `Route.Known`. */
 export function udpWatch(wanted: bool): void {
-  const socket = socketAt(preparedSocket)
-  const on: bool = wanted || sendCausesHidden
-  if (preparedRoute !== Route.Known || on === ((socket.watch & Watch.On) !== 0)) return
-  // Nothing is on its way, so no SENDOK stands.
-  writeSocket8(preparedSocket, Sn.IMR, on ? Cause.RECV | Cause.SENDOK | Cause.TIMEOUT : Cause.RECV)
-  socket.watch = (socket.watch & Watch.Doubt) | (on ? Watch.On : 0)
+  if (preparedRoute === Route.Known) watchEnd(preparedSocket, wanted || sendCausesHidden)
 }
 
 /** Sends the prepared reply. False: it was not prepared, or the chip failed meanwhile. */
@@ -258,7 +236,7 @@ export function udpSend(data: usize, length: u32): bool {
   if (!command(n, known ? Command.SEND_MAC : Command.SEND)) return false
   const end = ticks()
   sentTicks = end
-  if (known && (socket.watch & Watch.On) !== 0) othersEdges = edgeCount()
+  if (known) watchSend(n)
   socket.sending = known ? Sending.Direct : Sending.Resolving
   socket.sentAt = end
   if (!known) socket.resolvedFor = preparedPeer
@@ -276,16 +254,6 @@ export function udpSend(data: usize, length: u32): bool {
  */
 export function udpSentTicks(): u64 {
   return sentTicks
-}
-
-/** What became of the last reply that was watched. */
-export function udpDeparted(): Departure {
-  return departure
-}
-
-/** When INTn fell for its end. */
-export function udpDepartedTicks(): u64 {
-  return departedTicks
 }
 
 /** Bytes of a UDP frame on the wire, preamble to FCS. */
@@ -352,10 +320,9 @@ function waits(socket: Socket): bool {
 function serve(n: u32, now: u64): void {
   const socket = socketAt(n)
   socket.attention = 0
-  const watched = isWatched(socket)
-  if (watched) capture(Channel.EthernetInt, EDGE)
+  const watched = watchBegin(socket)
   const answer = takeCauses(n, 0x1f)
-  if (watched) takeEdge(socket, answer)
+  if (watched) watchTake(socket, answer, changetype<Arrivals>(ARRIVALS))
   if (answer >> 8 !== Status.UDP) {
     socketCounters().socketsLost++
     socket.open = 0
@@ -507,10 +474,9 @@ function prepared(n: u32, ip: u32, port: u32, route: Route): void {
 /** Asks the chip whether a SEND has ended. Leaves RECV standing: it belongs to the look that takes its edge. */
 function askSend(n: u32, now: u64): void {
   const socket = socketAt(n)
-  const watched = isWatched(socket)
-  if (watched) capture(Channel.EthernetInt, EDGE)
+  const watched = watchBegin(socket)
   const answer = takeCauses(n, Cause.SENDOK | Cause.TIMEOUT)
-  if (watched) takeEdge(socket, answer)
+  if (watched) watchTake(socket, answer, changetype<Arrivals>(ARRIVALS))
   if ((answer & Cause.SENDOK) !== 0) sendEnded(n, true, now)
   else if ((answer & Cause.TIMEOUT) !== 0) sendEnded(n, false, now)
   else if (answer >> 8 !== Status.UDP) {
@@ -519,30 +485,6 @@ function askSend(n: u32, now: u64): void {
     socket.openAt = now
   } else if (now >= socket.giveUpAt || (now >= socket.sentAt + SEND_LIMIT && endIsHidden(n))) sendStuck(n, now)
   else socket.askAt = now + (socket.sending === Sending.Direct ? ASK_INTERVAL : ASK_STRANGER)
-}
-
-/** A SEND_MAC is on its way whose end pulls INTn. */
-function isWatched(socket: Socket): bool {
-  return (socket.watch & Watch.On) !== 0 && socket.sending === Sending.Direct
-}
-
-/**
- * Whose is the latest edge (in EDGE, from before `answer` was read)? The end of the SEND's, when it is the only one since
- * others' and no RECV stands beside it. With a RECV it may be either's, and no datagram may claim it.
- */
-function takeEdge(socket: Socket, answer: u32): void {
-  if ((answer & (Cause.SENDOK | Cause.TIMEOUT)) === 0) {
-    othersEdges = edgeCount()
-    return
-  }
-  const count = load<u32>(EDGE)
-  const own: bool = (answer & Cause.RECV) === 0 && count - othersEdges === 1
-  departure = own && load<u32>(EDGE, 4) === 0 ? Departure.Seen : Departure.Missed
-  departedTicks = load<u64>(EDGE, 8)
-  // A datagram that waits has its edge already, and spends them all at its look.
-  if (socket.input !== 0) return
-  if ((answer & Cause.RECV) !== 0) socket.watch |= Watch.Doubt
-  else changetype<Arrivals>(ARRIVALS).used = count
 }
 
 function sendEnded(n: u32, ok: bool, now: u64): void {

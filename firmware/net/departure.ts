@@ -11,7 +11,8 @@
 
 import { clockNow } from '../clock/clock'
 import { Calibration, settingsCalibration } from '../drivers/board_settings'
-import { Departure, frameBytes, frameTicks, udpDeparted, udpDepartedTicks } from '../drivers/w5500_udp'
+import { Departure, udpDeparted, udpDepartedTicks } from '../drivers/w5500_departure'
+import { frameBytes, frameTicks } from '../drivers/w5500_udp'
 import { Instant } from '../time/instant'
 
 /** One byte at 100 Mbit/s. */

@@ -6,6 +6,7 @@ export {
   neighbourUnreachable,
   strangerAllowed,
 } from '../../firmware/drivers/neighbours'
+export { udpDeparted, udpDepartedTicks } from '../../firmware/drivers/w5500_departure'
 export { ethernetDeadline, ethernetLink, ethernetPoll, ethernetStart } from '../../firmware/drivers/w5500_ethernet'
 export {
   tcpAbort,
@@ -23,8 +24,6 @@ export {
 export {
   frameTicks,
   udpClose,
-  udpDeparted,
-  udpDepartedTicks,
   udpOpen,
   udpPrepare,
   udpReady,

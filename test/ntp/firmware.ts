@@ -52,6 +52,8 @@ export interface Clock {
   rootDispersion: number
   precision: number
   steps: number
+  /** What the server last added to the clock's error, nanoseconds. */
+  more: bigint
 }
 
 export interface Ntp {
@@ -81,6 +83,7 @@ export async function loadNtp(seed: number, flavour: Flavour = 'checked'): Promi
     rootDispersion: 3,
     precision: -23,
     steps: 0,
+    more: 0n,
   }
   const bytes = await compile(flavour)
   const { instance } = (await WebAssembly.instantiate(bytes as BufferSource, {
@@ -93,7 +96,10 @@ export async function loadNtp(seed: number, flavour: Flavour = 'checked'): Promi
       referenceId: () => clock.referenceId,
       referenceSeconds: () => clock.referenceSeconds,
       referenceFraction: () => clock.referenceFraction,
-      rootDispersion: () => clock.rootDispersion,
+      rootDispersion: (_: bigint, more: bigint) => {
+        clock.more = more
+        return clock.rootDispersion
+      },
       precision: () => clock.precision,
       steps: () => clock.steps,
     },

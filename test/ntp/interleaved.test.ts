@@ -181,6 +181,12 @@ describe('the table', () => {
   })
 })
 
+it('gives what the timestamps may be wrong by to the root dispersion', () => {
+  ntp.call('ntpSetPeer', CLIENT, 123_456n)
+  ntp.serve(plain({}))
+  expect(ntp.clock.more).toBe(123_456n)
+})
+
 describe('receive timestamps', () => {
   it('are odd and never repeat, transmit timestamps are even, whenever requests arrive', () => {
     const arrivals = fc.array(

@@ -15,6 +15,8 @@ describe.skipIf(missing !== undefined)('the budget of the image', () => {
 
   const limits: [name: string, limit: number][] = [
     ['ntp_reply', 10_000],
+    ['ntp_reply_interleaved', 12_000],
+    ['nts_reply_aead_30_interleaved', 40_000],
     ['nts_reply_aead_15', 35_000],
     ['nts_reply_aead_30', 35_000],
     ['nts_reply_aead_15_without_accelerator', 110_000],

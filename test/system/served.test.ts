@@ -1,10 +1,11 @@
 // What the boards serve, against the truth, as `noonmark bench` counts it: basic and interleaved, plain and NTS.
 
 import { beforeAll, describe, expect, it } from 'vitest'
+import { VIRTUAL_CALIBRATION } from '../../hal/virtual/board'
 import { Random } from '../../sim/world/random'
 import { measureServed, type ServedRow, servedTable } from '../../src/bench_served'
 import { missing, readyChip } from '../soc/board'
-import { readyBoard, SECOND } from './board'
+import { counts, readyBoard, SECOND } from './board'
 
 const KINDS = ['plain_basic', 'plain_interleaved', 'nts_basic', 'nts_interleaved']
 
@@ -45,6 +46,23 @@ function unsteady(chip: { transmitLatencyNanos: number }): () => void {
     chip.transmitLatencyNanos = 55_000 + 4000 * random.uniform()
   }
 }
+
+describe('a board whose constants are wrong', () => {
+  it('finds that the way to the wire takes less than its file says, in interleaved mode', async () => {
+    const calibration = { ...VIRTUAL_CALIBRATION, sendToFramePs: VIRTUAL_CALIBRATION.sendToFramePs + 5_000_000 }
+    const network = { address: '192.168.7.1', mask: '255.255.255.0', names: ['noonmark.local', 'localhost'] }
+    const board = readyBoard({ machine: { board: { ...network, calibration } } })
+    const rows = await measureServed(board, 20)
+    const { 'udp.departure-doubt-ns': doubt } = counts(board)
+    expect(doubt).toBeGreaterThan(4500)
+    expect(doubt).toBeLessThan(5500)
+    // Basic mode suffers, interleaved mode does not.
+    for (const { name, t3 } of rows) {
+      if (name.endsWith('basic')) expect(t3.mean).toBeGreaterThan(4500)
+      else expect(Math.abs(t3.mean)).toBeLessThan(500)
+    }
+  })
+})
 
 describe.skipIf(missing !== undefined)('the simulated ESP32-C3', () => {
   it('tells the true departure in interleaved mode when the way to the wire varies', async () => {
