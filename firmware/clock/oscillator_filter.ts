@@ -84,8 +84,8 @@ const UNIT_WEIGHT: f64 = 2
 const UNIT_GUESS: f64 = 0.3
 const LEARNT_WEIGHT: f64 = 20
 
-let unitWeight: f64 = UNIT_WEIGHT
-let unitGuess: f64 = UNIT_GUESS
+let unitWeight: f64 = 0
+let unitGuess: f64 = 0
 
 /** Says what the unit of variance is likely to be; 0: nobody knows. */
 export function filterGuess(unit: f64): void {
