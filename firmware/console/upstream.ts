@@ -2,11 +2,12 @@
 //
 //   sources   source NAME mark=* stratum= poll= reach= (octal) last= (s) offset= (ns, of our clock against the last sample)
 //             error= (its bound, ns); then one line for what they say together
-//   authdata  auth NAME mode=nts keyid= type= klen= last= (s) atmp= nak= cook= clen= failure=
+//   authdata  auth NAME mode=nts keyid= type= klen= last= (s) atmp= nak= cook= clen= failure= reason= (words, to the line's end)
 
 import { putDecimal } from '../bytes/ascii'
 import { ClockState, clockNow, clockState } from '../clock/clock'
 import { upstreamAssociation, upstreamCount, upstreamOption, upstreamSelect } from '../net/upstream'
+import { ErrandFailure } from '../net/upstream_errand'
 import {
   Association,
   AssociationFlag,
@@ -19,12 +20,15 @@ import { filterNewest } from '../ntp/clock_filter'
 import { Mark, Selection, sourceAt } from '../ntp/select'
 import { TICKS_PER_SECOND } from '../ntp/ticks'
 import { jarCookieLength, jarCount } from '../nts/cookie_jar'
+import { putKeFailure } from '../nts/ke_client'
 import { sessionJar } from '../nts/session'
 import { Instant, nanosFromFraction } from '../time/instant'
 import { say, sayBytes, sayLine, sayNumber, saySigned } from './text'
 
 const THEN = changetype<Instant>(memory.data(16, 8))
 const OCTAL: usize = memory.data(8, 4)
+/** As long as putKeFailure's longest sentence. */
+const WORDS: usize = memory.data(80, 4)
 
 /** Answers `sources`. `now` in ticks. */
 export function saySources(now: u64): void {
@@ -107,6 +111,17 @@ function sayKeys(a: Association, now: u64): void {
   item(' cook=', jarCount(sessionJar(session)))
   item(' clen=', jarCookieLength(sessionJar(session)))
   item(' failure=', a.keFailure)
+  if (a.keFailure !== 0) sayReason(a.keFailure)
+}
+
+/** Why the last key exchange failed. */
+function sayReason(failure: u32): void {
+  say(' reason=')
+  if (failure === ErrandFailure.NoAddress) say('no address for the name')
+  else if (failure === ErrandFailure.NoConnection) say('no TCP connection')
+  else if (failure === ErrandFailure.TimedOut) say('it took too long')
+  else if (failure === ErrandFailure.NoServer) say('no address for the NTP server that it named')
+  else sayBytes(WORDS, putKeFailure(WORDS, failure) - WORDS)
 }
 
 function sayName(what: string, index: u32): void {

@@ -299,4 +299,42 @@ describe('the bridge', () => {
     expect(chip.answersPing(ipv4(HOST))).toBe(true)
     await bridge.dispose()
   })
+
+  it('connects the board to programs of this machine, and tells it when nobody is there', async () => {
+    const [udpPort, tcpPort, servicePort] = [await freePort(), await freePort(), await freePort()]
+    const service = createServer((client) => {
+      client.on('error', () => undefined)
+      client.on('data', (data) => client.end(Buffer.concat([Buffer.from('you said '), data])))
+    })
+    service.listen(servicePort, HOST)
+    await once(service, 'listening')
+    const board = await new Board().start(udpPort, tcpPort, [])
+    await board.ready(1)
+    const { bench } = board
+    const e = bench.exports
+    const until = async (state: number): Promise<void> => {
+      while (e['tcpState'](7) !== state) await pause(2)
+    }
+    e['tcpConnect'](7, 50_000, ipv4(HOST), servicePort, bench.ticks)
+    bench.due = bench.now
+    await until(2)
+    bench.entry.write(e['buffer'](), Buffer.from('hello'))
+    expect(e['tcpWrite'](7, e['buffer'](), 5, bench.ticks)).toBe(5)
+    await until(3)
+    let heard = ''
+    while (e['tcpAvailable'](7) > 0)
+      heard += Buffer.from(bench.entry.read(e['buffer'](), e['tcpRead'](7, e['buffer'](), 100)))
+    expect(heard).toBe('you said hello')
+    e['tcpDisconnect'](7, bench.ticks)
+    bench.due = bench.now
+    await until(0)
+
+    service.close()
+    await once(service, 'close')
+    e['tcpConnect'](7, 50_001, ipv4(HOST), servicePort, bench.ticks)
+    bench.due = bench.now
+    await until(0)
+    expect(faultsOf(bench.chip)).toBe(0)
+    await board.stop()
+  })
 })

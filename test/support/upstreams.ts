@@ -146,9 +146,8 @@ export async function startNtpsecServer(folder: string, certificate: ServerCerti
       'disable ntp',
       'interface ignore wildcard',
       'interface listen 127.0.0.1',
-      'server 127.127.1.0',
-      'fudge 127.127.1.0 stratum 3',
-      'restrict default limited kod nomodify',
+      // It follows nobody, and serves its own clock all the same.
+      'tos orphan 3 orphanwait 1',
       'restrict 127.0.0.1',
       `nts enable`,
       `nts key ${certificate.key}`,
