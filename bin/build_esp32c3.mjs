@@ -52,6 +52,11 @@ const INLINED = ['multiply', 'polyvalBlock', 'ghashBlock', 'sums', 'timesX'].map
   (name) => `firmware/crypto/ghash/${name}`,
 )
 
+/** Called from poll(), which runs from RAM: what is not in hot.txt stays out of it, although it has no other caller. */
+const APART = ['main/', 'net/', 'console/', 'clock/', 'drivers/', 'gnss/', 'tls/identity_keeper/'].map(
+  (prefix) => `firmware/${prefix}`,
+)
+
 /** Exported functions keep the name of their export. */
 const EXPORTED_HOT = ['w2c_poll']
 
@@ -241,15 +246,23 @@ function placeHot(text, names) {
     .filter((line) => line !== '' && !line.startsWith('#'))
   const hot = new Set(EXPORTED_HOT)
   const inlined = new Set()
+  const apart = new Set()
   for (const [index, name] of names) {
     if (INLINED.includes(name)) inlined.add(`w2c_f${index}`)
     if (prefixes.some((prefix) => name.startsWith(prefix))) hot.add(`w2c_f${index}`)
+    else if (APART.some((prefix) => name.startsWith(prefix))) apart.add(`w2c_f${index}`)
   }
   // The prototypes come first, one a line; poll() gets its from this one.
   const poll = 'u64 Z_noonmarkZ_poll(Z_noonmark_instance_t* instance) {'
   return text
     .replace(/^static \S+ (w2c_\w+)(?=\(Z_noonmark_instance_t\*[,)])/gm, (line, symbol) =>
-      inlined.has(symbol) ? `INLINED ${line}` : hot.has(symbol) ? `HOT(${symbol}) ${line}` : line,
+      inlined.has(symbol)
+        ? `INLINED ${line}`
+        : hot.has(symbol)
+          ? `HOT(${symbol}) ${line}`
+          : apart.has(symbol)
+            ? `APART ${line}`
+            : line,
     )
     .replace(poll, `HOT(poll) ${poll}`)
 }

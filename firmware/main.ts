@@ -153,6 +153,7 @@ export function boot(): void {
   trustInit()
   upstreamInit(now)
   reseedDue = now + RESEED_INTERVAL
+  everySecond(now)
   say('noonmark boot features=')
   sayNumber(features())
   sayLine()
@@ -224,6 +225,7 @@ function serveStreams(now: u64): bool {
   return upstreamFirst ? upstreamPoll(now) || kePortPoll(now) : kePortPoll(now) || upstreamPoll(now)
 }
 
+/** Called from boot() too, so that the compiler leaves it a function: poll() runs from RAM, this need not. */
 function everySecond(now: u64): void {
   secondDue = now + SECOND
   watchdog()
@@ -234,8 +236,7 @@ function everySecond(now: u64): void {
   const locked = clockState() === ClockState.Locked
   pin_write(Pin.LedLocked, locked ? 1 : 0)
   clockNow(NOW, now)
-  if (clockState() === ClockState.Restored || clockState() === ClockState.Holdover)
-    receiverHint(NOW, now, clockErrorNanos(now))
+  if (clockState() !== ClockState.Unknown && !locked) receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
   trustPoll(now)
   thermometerPoll(now)

@@ -34,6 +34,7 @@
 #endif
 
 #define INLINED inline __attribute__((always_inline))
+#define APART __attribute__((noinline))
 /** The build marks with this what hot.txt names: code that runs from RAM. */
 #ifdef __riscv
 #define HOT(name) __attribute__((section(".iram." #name)))
