@@ -3,6 +3,7 @@
 //
 // On stdout: one `ready` line for programs, the line to paste, then a status line a minute. Everything else is on stderr.
 
+import { getServers } from 'node:dns'
 import { isIPv4 } from 'node:net'
 import { w5500 } from '../hal/virtual/ethernet'
 import { VirtualMachine } from '../hal/virtual/machine'
@@ -62,6 +63,14 @@ export async function up(options: UpOptions): Promise<number> {
   }
 }
 
+/** The board has no gateway that could be its resolver: it is told this machine's. */
+function withResolver(options: string[]): string[] {
+  const resolver = getServers().find((address) => isIPv4(address))
+  const wanted =
+    options.some((option) => option.startsWith('server=')) && !options.some((option) => option.startsWith('dns='))
+  return wanted && resolver !== undefined ? [...options, `dns=${resolver}`] : options
+}
+
 function hot(chip: UbloxReceiver): void {
   chip.warmFix = HOT_FIX
 }
@@ -99,7 +108,7 @@ class Appliance {
     const { options, state, chip } = this
     const rtc = state.loadRtc()
     const anchors = state.loadAnchors()
-    const settings = loopbackBoard(options.address, options.ntpPort, options.kePort, options.option)
+    const settings = loopbackBoard(options.address, options.ntpPort, options.kePort, withResolver(options.option))
     const common = {
       world: new World({ unixOrigin: this.clock.unixOrigin, seed: options.seed }),
       clock: this.clock,
