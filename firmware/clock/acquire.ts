@@ -7,7 +7,7 @@
 // FAR only, so one bad capture cannot buy the line; an early pulse counts double, since captures are late, never early.
 // Then least squares through those within NEAR. Pairs and distances are whole numbers of 2^-4 ns.
 
-import { Line, lineAt, Stamp, stampDifference } from './line'
+import { Line, lineAt, mulHigh, Stamp } from './line'
 
 const RING: u32 = 8
 
@@ -19,6 +19,8 @@ const RATE_LIMIT: i32 = 500_000 << 4
 /** What is out by more than 20 ms (2^-4 ns), or older than 32 s, is as far away as can be. With these, 32 bits suffice. */
 const WIDEST: i32 = 20_000_000 << 4
 const OLDEST: i64 = 32
+/** 2^-4 ns in a second. */
+const UNITS: u64 = 16_000_000_000
 
 const TICKS: usize = memory.data(64, 8)
 const SECONDS: usize = memory.data(64, 8)
@@ -27,7 +29,6 @@ const PICOS: usize = memory.data(32, 8)
 const DIFFERENCES: usize = memory.data(32, 8)
 const TIMES: usize = memory.data(32, 8)
 const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
-const LABEL: Stamp = changetype<Stamp>(memory.data(16, 8))
 
 let count: u32 = 0
 let next: u32 = 0
@@ -131,18 +132,21 @@ export function acquireSlopeVariance(): f64 {
 function gather(line: Line, delay: f64): void {
   const newest = (next - 1) & (RING - 1)
   const last = load<i64>(SECONDS + ((<usize>newest) << 3))
+  const late = <i64>(delay * 16)
   for (let i: u32 = 0; i < count; i++) {
     const slot = <usize>((next - count + i) & (RING - 1))
     const second = load<i64>(SECONDS + (slot << 3))
-    LABEL.seconds = second
-    LABEL.fraction = 0
     lineAt(line, load<u64>(TICKS + (slot << 3)), HERE)
-    const difference = stampDifference(LABEL, HERE) + delay + <f64>load<i32>(PICOS + (slot << 2)) * 0.001
     const age = last - second
-    const old = age < 0 || age > OLDEST
-    const far = old ? <f64>WIDEST : Math.min(Math.max(difference * 16, -(<f64>WIDEST)), <f64>WIDEST)
-    store<i32>(DIFFERENCES + ((<usize>i) << 2), <i32>far)
-    store<i32>(TIMES + ((<usize>i) << 2), old ? -(<i32>OLDEST) : -(<i32>age))
+    const whole = second - HERE.seconds
+    let difference = WIDEST
+    if (age >= 0 && age <= OLDEST && whole >= -1 && whole <= 1) {
+      const part = <i64>mulHigh(HERE.fraction, UNITS) - (<i64>load<i32>(PICOS + (slot << 2)) * 2) / 125
+      const exact = whole * <i64>UNITS - part + late
+      difference = exact > WIDEST ? WIDEST : exact < -WIDEST ? -WIDEST : <i32>exact
+    }
+    store<i32>(DIFFERENCES + ((<usize>i) << 2), difference)
+    store<i32>(TIMES + ((<usize>i) << 2), age >= 0 && age <= OLDEST ? -(<i32>age) : -(<i32>OLDEST))
   }
 }
 
@@ -170,42 +174,37 @@ function badnessOf(at: i32, rate: i32, limit: i32): i32 {
 }
 
 function leastSquares(at: i32, rate: i32): void {
-  let n: f64 = 0
-  let st: f64 = 0
-  let stt: f64 = 0
-  let sd: f64 = 0
-  let std: f64 = 0
+  let n: i32 = 0
+  let st: i32 = 0
+  let stt: i32 = 0
+  let sd: i32 = 0
+  let std: i32 = 0
+  let sdd: i64 = 0
   // Relative to the pair's own line, so that the sums stay small.
   for (let i: u32 = 0; i < count; i++) {
-    const rest = differenceOf(i) - at - rate * timeOf(i)
-    if (rest > NEAR || rest < -NEAR) continue
-    const t = <f64>timeOf(i)
-    const d = <f64>rest * 0.0625
-    n += 1
+    const t = timeOf(i)
+    const d = differenceOf(i) - at - rate * t
+    if (d > NEAR || d < -NEAR) continue
+    n++
     st += t
     stt += t * t
     sd += d
     std += t * d
+    sdd += <i64>d * <i64>d
   }
   inliers = <u32>n
   const determinant = n * stt - st * st
   let more: f64 = 0
   let offset: f64 = 0
   if (determinant > 0) {
-    const inverse = 1 / determinant
-    more = (n * std - st * sd) * inverse
-    offset = (stt * sd - st * std) * inverse
-    phaseVariance = stt * inverse
-    covariance = -st * inverse
-    slopeVariance = n * inverse
+    const inverse = 1 / <f64>determinant
+    more = <f64>(<i64>n * <i64>std - <i64>st * <i64>sd) * inverse
+    offset = <f64>(<i64>stt * <i64>sd - <i64>st * <i64>std) * inverse
+    phaseVariance = <f64>stt * inverse
+    covariance = -(<f64>st) * inverse
+    slopeVariance = <f64>n * inverse
   }
-  phase = <f64>at * 0.0625 + offset
-  slope = <f64>rate * 0.0625 + more
-  squares = 0
-  for (let i: u32 = 0; i < count; i++) {
-    const rest = differenceOf(i) - at - rate * timeOf(i)
-    if (rest > NEAR || rest < -NEAR) continue
-    const left = <f64>rest * 0.0625 - offset - more * <f64>timeOf(i)
-    squares += left * left
-  }
+  phase = (<f64>at + offset) * 0.0625
+  slope = (<f64>rate + more) * 0.0625
+  squares = Math.max(<f64>sdd - offset * <f64>sd - more * <f64>std, 0) * (0.0625 * 0.0625)
 }

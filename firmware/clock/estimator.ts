@@ -14,8 +14,9 @@
 // Numbers: an update is the Joseph form multiplied out for a single measured state, so p00, p01 and p02 are only ever
 // scaled by a factor in (0, 1); variances have floors and ceilings, and a filter that is not sane starts anew.
 //
-// Work, in f64 operations (some 60 to 120 instructions each without a floating point unit): advance 45, update 30, one
-// rival 110. The rivals are worked off one a call by `estimatorWork`, outside the pulse's own call.
+// Work: floating point is a library's business on the ESP32-C3, at 110 to 130 instructions an addition or multiplication.
+// So a rival that is no longer new renews its covariance and gains every fourth second only, each in turn. The rivals are
+// worked off one a call by `estimatorWork`, outside the pulse's own call.
 
 import { lateShare, noiseInit, noiseLearn, noiseVariance } from './noise'
 
@@ -23,6 +24,9 @@ import { lateShare, noiseInit, noiseLearn, noiseVariance } from './noise'
 const PHASE_NOISE: f64 = 0.3 * 0.3
 const FREQUENCY_NOISE: f64 = 0.1 * 0.1
 const DRIFT_NOISE: f64 = 7e-5
+
+/** So many seconds a new rival renews its gains each second. */
+const YOUNG: u32 = 64
 
 /** Variance of rival to variance of main, and the limits of the search in either direction. */
 const STEP: f64 = 4
@@ -55,13 +59,19 @@ const HELD_DRIFT: f64 = 0.3
 const PHASE_MOST: f64 = 1e18
 const FREQUENCY_MOST: f64 = 9e10
 const DRIFT_MOST: f64 = 1e6
+/** Below these nothing needs to be looked after between updates. */
+const PHASE_HIGH: f64 = 1e16
+const FREQUENCY_HIGH: f64 = 1e10
+const DRIFT_HIGH: f64 = 1e5
+/** A rival this far away, ns, is none. */
+const PHASE_FAR: f64 = 1e12
 const FREQUENCY_LEAST: f64 = 1e-8
 const DRIFT_LEAST: f64 = 1e-10
 
 /** Pulses may be missing for this many seconds before the rivals are started anew from the main filter. */
 const OWED_MOST: f64 = 4
 
-/** 96 bytes, 8-aligned. */
+/** 136 bytes, 8-aligned. */
 @unmanaged
 class Filter {
   phase: f64
@@ -79,14 +89,20 @@ class Filter {
   wander: f64
   /** Log likelihood of the pulses, less the main filter's. */
   merit: f64
+  // Rivals only, of their last turn: gains 1 / variance of a surprise, its logarithm less main's.
+  k0: f64
+  k1: f64
+  k2: f64
+  inverse: f64
+  handicap: f64
 }
 
-const FILTER_SIZE: usize = 96
+const FILTER_SIZE: usize = 136
 const FILTERS: u32 = 5
-const BANK: usize = memory.data(576, 8)
+const BANK: usize = memory.data(816, 8)
 const MAIN: Filter = changetype<Filter>(BANK)
 /** What the main filter would be, had it not taken the pulses since an outage. */
-const SHADOW: Filter = changetype<Filter>(BANK + 480)
+const SHADOW: Filter = changetype<Filter>(BANK + 680)
 
 /** For the rivals: the last measurement and its variance, the main filter's surprise; seconds since the one before. */
 let measured: f64 = 0
@@ -97,8 +113,11 @@ let handedPhase: f64 = 0
 let owed: f64 = 0
 /** Nanoseconds that the line has gained on a nominal one since the last measurement. */
 let gained: f64 = 0
-/** The next rival to be worked off; 0: none. */
+/** The next rival to be worked off; 0: none. The one whose turn it is to renew its gains. */
 let rival: u32 = 0
+let turn: u32 = 1
+/** Seconds since the rivals were started, up to YOUNG. */
+let young: u32 = 0
 let workSeconds: f64 = 0
 let workGained: f64 = 0
 let victories: u32 = 0
@@ -183,7 +202,7 @@ export function estimatorAdvance(seconds: f64): void {
   advance(MAIN, seconds)
   // The line follows the main filter's prediction.
   MAIN.phase = 0
-  clampSane(MAIN)
+  if (!(MAIN.p00 < PHASE_HIGH && MAIN.p11 < FREQUENCY_HIGH && MAIN.p22 < DRIFT_HIGH)) clampSane(MAIN)
 }
 
 /** The rate that the line should have for the next second, against nominal, ns/s: half a second's drift is in it. */
@@ -236,18 +255,44 @@ export function estimatorRefuse(difference: f64, extra: f64): void {
 export function estimatorWork(): bool {
   if (rival === 0) return false
   const filter = changetype<Filter>(BANK + <usize>rival * FILTER_SIZE)
-  advance(filter, workSeconds)
-  filter.phase -= workGained
-  const spread = filter.p00 + variance
-  const surprise = measured - filter.phase
-  filter.merit =
-    filter.merit * MEMORY - 0.5 * (logRatio(spread, mainSpread) + (surprise * surprise) / spread - mainScore)
-  update(filter, surprise, variance)
-  filter.phase -= handedPhase
-  if (!clampSane(filter)) challenge()
-  else if (filter.merit > VICTORY) promote(filter)
+  if (rival === turn || young < YOUNG) renewGains(filter)
+  const surprise = measured - predict(filter)
+  const score = surprise * surprise * filter.inverse
+  filter.merit = filter.merit * MEMORY - 0.5 * (filter.handicap + score - mainScore)
+  filter.phase += filter.k0 * surprise - handedPhase
+  filter.frequency += filter.k1 * surprise
+  filter.drift += filter.k2 * surprise
+  if (filter.merit > VICTORY) promote(filter)
   else rival = rival + 1 < FILTERS ? rival + 1 : 0
+  // Comparisons with a NaN are false.
+  if (!(Math.abs(filter.phase) < PHASE_FAR)) challenge()
+  if (rival === 0) {
+    turn = turn + 1 < FILTERS ? turn + 1 : 1
+    if (young < YOUNG) young++
+  }
   return rival !== 0
+}
+
+/** A rival's covariance makes one step, however many seconds have passed: it tends to where it does not change any more. */
+function renewGains(f: Filter): void {
+  advanceCovariance(f)
+  const spread = f.p00 + variance
+  f.inverse = 1 / spread
+  f.k0 = f.p00 * f.inverse
+  f.k1 = f.p01 * f.inverse
+  f.k2 = f.p02 * f.inverse
+  f.handicap = logRatio(spread, mainSpread)
+  correctCovariance(f, variance)
+  if (!clampSane(f)) challenge()
+}
+
+/** Moves a rival's state on; returns its phase against the line. */
+function predict(f: Filter): f64 {
+  const t = workSeconds
+  f.phase += t * (f.frequency + 0.5 * t * f.drift) - workGained
+  f.frequency += t * f.drift
+  f.drift *= t === 1 ? FADE_ONE : 1 - t / FADE_TIME
+  return f.phase
 }
 
 /** Variance of the phase error `ahead` seconds from now without pulses, ns^2. */
@@ -291,7 +336,11 @@ export function estimatorVictories(): u32 {
 }
 
 function advance(f: Filter, t: f64): void {
-  const fade = t === 1 ? FADE_ONE : Math.exp(-t / FADE_TIME)
+  if (t === 1) {
+    advanceOne(f)
+    return
+  }
+  const fade = Math.exp(-t / FADE_TIME)
   const half = 0.5 * t
   f.phase += t * (f.frequency + half * f.drift)
   f.frequency += t * f.drift
@@ -301,25 +350,53 @@ function advance(f: Filter, t: f64): void {
   const a2 = f.p02 + t * (f.p12 + half * f.p22)
   const b1 = f.p11 + t * f.p12
   const b2 = f.p12 + t * f.p22
-  f.p00 = a0 + t * (a1 + half * a2) + t * f.restless * PHASE_NOISE
+  // What the noise of the frequency does to the phase within a longer step is in the last term.
+  f.p00 = a0 + t * (a1 + half * a2) + t * f.restless * (PHASE_NOISE + FREQUENCY_NOISE * t * t * (1.0 / 3))
   f.p01 = a1 + t * a2
   f.p02 = fade * a2
   f.p11 = b1 + t * b2 + t * f.restless * FREQUENCY_NOISE
   f.p12 = fade * b2
   f.p22 = fade * fade * f.p22 + t * f.wander * DRIFT_NOISE
-  if (t === 1) return
-  // What the noise of frequency and drift does to the phase within a longer step.
-  f.p00 += f.restless * FREQUENCY_NOISE * t * t * t * (1.0 / 3)
+}
+
+/** The same for one second. */
+function advanceOne(f: Filter): void {
+  f.phase += f.frequency + 0.5 * f.drift
+  f.frequency += f.drift
+  f.drift *= FADE_ONE
+  advanceCovariance(f)
+}
+
+function advanceCovariance(f: Filter): void {
+  const p01 = f.p01
+  const p02 = f.p02
+  const p11 = f.p11
+  const p12 = f.p12
+  const p22 = f.p22
+  const a1 = p01 + p11 + 0.5 * p12
+  const a2 = p02 + p12 + 0.5 * p22
+  const b2 = p12 + p22
+  f.p00 += p01 + 0.5 * p02 + a1 + 0.5 * a2 + f.restless * PHASE_NOISE
+  f.p01 = a1 + a2
+  f.p02 = FADE_ONE * a2
+  f.p11 = p11 + p12 + b2 + f.restless * FREQUENCY_NOISE
+  f.p12 = FADE_ONE * b2
+  f.p22 = FADE_ONE * FADE_ONE * p22 + f.wander * DRIFT_NOISE
 }
 
 function update(f: Filter, surprise: f64, r: f64): void {
+  const part = surprise / (f.p00 + r)
+  f.phase += f.p00 * part
+  f.frequency += f.p01 * part
+  f.drift += f.p02 * part
+  correctCovariance(f, r)
+}
+
+function correctCovariance(f: Filter, r: f64): void {
   const inverse = 1 / (f.p00 + r)
   const k1 = f.p01 * inverse
   const k2 = f.p02 * inverse
   const keep = r * inverse
-  f.phase += f.p00 * inverse * surprise
-  f.frequency += k1 * surprise
-  f.drift += k2 * surprise
   f.p22 -= k2 * f.p02
   f.p12 -= k1 * f.p02
   f.p11 -= k1 * f.p01
@@ -351,16 +428,17 @@ function clampSane(f: Filter): bool {
     f.p01 *= scale
     f.p02 *= scale
   }
+  // Rounding after a long gap: what is correlated by more than all is taken for uncorrelated.
+  if (f.p01 * f.p01 > f.p00 * f.p11) f.p01 = 0
+  if (f.p02 * f.p02 > f.p00 * f.p22) f.p02 = 0
+  if (f.p12 * f.p12 > f.p11 * f.p22) f.p12 = 0
   // Comparisons with a NaN are false.
   const sane =
     f.p00 >= 0 &&
-    f.p01 * f.p01 <= f.p00 * f.p11 * 1.000001 &&
-    f.p02 * f.p02 <= f.p00 * f.p22 * 1.000001 &&
-    f.p12 * f.p12 <= f.p11 * f.p22 * 1.000001 &&
-    Math.abs(f.phase) < 1e12 &&
+    f.p01 * f.p02 * f.p12 < f64.MAX_VALUE &&
+    Math.abs(f.phase) < PHASE_FAR &&
     Math.abs(f.frequency) < 1e6 &&
-    Math.abs(f.drift) < 1e5 &&
-    Math.abs(f.merit) < 1e9
+    Math.abs(f.drift) < 1e5
   if (sane) return true
   f.phase = 0
   f.frequency = Math.abs(f.frequency) < 1e6 ? f.frequency : 0
@@ -386,6 +464,7 @@ function finish(): void {
 /** New rivals around the main filter. */
 function challenge(): void {
   rival = 0
+  young = 0
   owed = 0
   gained = 0
   MAIN.phase = 0

@@ -146,22 +146,24 @@ describe('after an outage', () => {
 describe('a jump that no crystal makes', () => {
   for (const jump of [-100e6, 100e6, -1e6, 50_000])
     it(`of_${jump / 1000}_us_is_refused_with_an_alarm_within_two_seconds_until_it_ends`, async () => {
-      const shift = (k: number) => (k >= 3600 && k < 4200 ? jump : 0)
+      // A small one for two minutes: after ten our own bound may contain it.
+      const end = Math.abs(jump) < 1e6 ? 3720 : 4200
+      const shift = (k: number) => (k >= 3600 && k < end ? jump : 0)
       const bench = (await ClockBench.make({ shift })).run(3598)
       const { exports } = bench.entry
       const counted = exports['alarmCount']()
       expect(untilAlarm(bench, 3600, 10)).toBeLessThan(2)
       expect(exports['alarm']()).toBe(Alarm.Jump)
       expect(Math.abs(Number(exports['alarmNanos']()) + jump)).toBeLessThan(2000)
-      bench.run(500)
+      bench.run(end - 3600 - 20)
       expect(exports['alarm']()).toBe(Alarm.Jump)
       expect(bench.samples.at(-1)?.state).toBe(HOLDOVER)
-      expect(worst(between(bench.samples, 3600, 4100))).toBeLessThan(20_000)
-      bench.run(200, 10)
+      expect(worst(between(bench.samples, 3600, end))).toBeLessThan(20_000)
+      bench.run(120, 10)
       expect(exports['alarm']()).toBe(Alarm.None)
       expect(exports['alarmLast']()).toBe(Alarm.Jump)
       expect(exports['alarmCount']()).toBe(counted + 1)
-      expect(worst(between(bench.samples, 4210, 4300))).toBeLessThan(1000)
+      expect(worst(between(bench.samples, end + 5, end + 90))).toBeLessThan(1000)
       expect(outside(synchronised(bench.samples))).toBe(0)
       expect(exports['steps']()).toBe(1)
     })
