@@ -73,6 +73,9 @@ function happenings(events: readonly Event[]): string {
     drag: 'pulses dragged',
     seconds: 'dates seconds off',
     weeks: 'dates weeks off',
+    ahead: 'sky seconds off',
+    announces: 'false leap second announced',
+    warns: 'receiver warned',
     reset: 'reset',
   }
   const totals = new Map<string, { times: number; nanos: number }>()

@@ -65,6 +65,9 @@ export class UbloxReceiver {
   jitter: f64 = 20
   /** Constant lateness of the pulse, nanos: cable and filter. */
   bias: f64 = 0
+  /** What the receiver says of spoofing (NAV-STATUS: 1 none, 3 several signs) and of jamming (1 none, 3 critical). */
+  spoofing: i32 = 1
+  jamming: i32 = 1
 
   // What an observer may read.
 
@@ -123,7 +126,7 @@ export class UbloxReceiver {
   private frameLength: i32 = 0
 
   constructor(
-    readonly sky: Sky,
+    public sky: Sky,
     private seed: i32,
   ) {
     if (this.seed === 0) this.seed = 1
@@ -690,7 +693,7 @@ export class UbloxReceiver {
     out.u8(this.fix ? 3 : 0)
     out.u8((this.fix ? 1 : 0) | (this.timeKnown() ? 12 : 0))
     out.u8(0)
-    out.u8(8)
+    out.u8(this.spoofing << 3)
     out.u32(this.coldFix * 1000)
     out.unsigned((k - this.bootSecond) * 1000)
     this.sendUbx(ready)

@@ -2,7 +2,9 @@
 
 import type { W5500Device } from '../../hal/virtual/ethernet'
 import { type UbloxDevice, ublox } from '../../hal/virtual/receiver'
+import { Sky } from '../../sim/chips/sky'
 import { Random } from '../../sim/world/random'
+import type { World } from '../../sim/world/world'
 import { LAN_BOARD_ORIGIN, LanBoard } from '../lan_board'
 import { encodeHeader } from '../nts/packet'
 import { offsetError, served, uncertainty } from '../served'
@@ -81,13 +83,17 @@ export function soak(wasm: Uint8Array, story: Story, progress: Progress = () => 
 }
 
 /** Lets the events of a story happen to a board, each at its time. */
-class Stage {
+export class Stage {
   private readonly acts: { at: number; act: () => void }[] = []
+  private readonly sky: ClaimedSky
 
   constructor(
     private readonly board: LanBoard,
     events: readonly Event[],
   ) {
+    const { chip } = board.machine.receiver as UbloxDevice
+    this.sky = new ClaimedSky(board.world)
+    chip.sky = this.sky
     for (const { at, lasts, what } of events) this.plan(at, at + lasts, what)
     this.acts.sort((a, b) => a.at - b.at)
   }
@@ -135,7 +141,23 @@ class Stage {
         () => (chip.weekShift += what.weeks),
         () => (chip.weekShift -= what.weeks),
       )
-    else if (what.what === 'device') this.acts.push({ at: from, act: () => machine.pressReset() })
+    else if (what.kind === 'ahead')
+      during(
+        () => (this.sky.ahead += what.seconds),
+        () => (this.sky.ahead -= what.seconds),
+      )
+    else if (what.kind === 'announces')
+      during(
+        () => this.sky.announce(what.change, board.now),
+        () => this.sky.announce(0, board.now),
+      )
+    else if (what.kind === 'warns') {
+      const state = what.of === 'spoofed' ? 'spoofing' : 'jamming'
+      during(
+        () => (chip[state] = 3),
+        () => (chip[state] = 1),
+      )
+    } else if (what.what === 'device') this.acts.push({ at: from, act: () => machine.pressReset() })
     else this.acts.push({ at: from, act: () => chip.restart(board.now, true) })
   }
 
@@ -151,6 +173,45 @@ class Stage {
       dragged += nanosPerSecond
     }
     this.acts.push({ at: to, act: () => (chip.bias += dragged) })
+  }
+}
+
+/** The sky as a receiver is made to believe it. Signals that are forged together agree with each other. */
+class ClaimedSky extends Sky {
+  /** Seconds by which all of it is ahead. */
+  ahead = 0
+  private midnight = 0
+  private change = 0
+
+  constructor(private readonly world: World) {
+    super()
+  }
+
+  /** Announces a leap second at the end of the month, against the truth; 0: no more. */
+  announce(change: number, now: number): void {
+    const date = new Date(this.world.utc(now).seconds * 1000)
+    this.midnight = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / 1000
+    this.change = change
+  }
+
+  unixOrigin(): number {
+    return this.world.sky.unixOrigin() + this.ahead
+  }
+
+  leapSeconds(): number {
+    return this.world.sky.leapSeconds()
+  }
+
+  leapMidnight(): number {
+    return this.change === 0 ? this.world.sky.leapMidnight() : this.midnight
+  }
+
+  leapChange(): number {
+    return this.change === 0 ? this.world.sky.leapChange() : this.change
+  }
+
+  visible(nanos: number): boolean {
+    return this.world.sky.visible(nanos)
   }
 }
 
@@ -184,6 +245,7 @@ export function randomStory(days: number, seed: number): Story {
     world: {},
     events,
     limits: { coverage: 0.999 },
+    more: {},
   }
 }
 

@@ -1,7 +1,7 @@
 // A story: what happens to a board in virtual time, and what must be true of the time that it serves meanwhile. YAML in,
 // checked data out. A fault is told with the file and the line that it is on.
 //
-//   name: an hour without the sky        seed: 1        hours: 6
+//   name: an hour without the sky        seed: 1        hours: 6  or  lasts: 20min
 //   cold: false                          the receiver knows nothing from before power-on
 //   world: { ppm: 8, tempco: 0.1, daily: 3, heating: 0.5 }
 //   events:
@@ -12,6 +12,9 @@
 //     - { at: 1h, drag: 1us, for: 1h }             they come earlier by that much more every second
 //     - { at: 1h, seconds: 1, for: 1h }            the receiver's dates are ahead by whole seconds
 //     - { at: 1h, weeks: -1024, for: 1h }
+//     - { at: 1h, ahead: 1, for: 1h }               the whole sky is ahead by whole seconds: time of week, dates, all
+//     - { at: 1h, announces: insert, for: 1h }      it announces a leap second at the month's end (or delete)
+//     - { at: 1h, warns: spoofed, for: 1h }         the receiver itself says that it is spoofed, or jammed
 //     - { at: 1h, reset: device }  or { at: 1h, reset: receiver }
 //   limits: { median: 100ns, p99: 1us, worst: 5us, coverage: 0.999, served: 0.99 }
 
@@ -25,6 +28,9 @@ export type Happening =
   | { kind: 'drag'; nanos: number }
   | { kind: 'seconds'; seconds: number }
   | { kind: 'weeks'; weeks: number }
+  | { kind: 'ahead'; seconds: number }
+  | { kind: 'announces'; change: 1 | -1 }
+  | { kind: 'warns'; of: 'spoofed' | 'jammed' }
   | { kind: 'reset'; what: 'device' | 'receiver' }
 
 export interface Event {
@@ -57,20 +63,24 @@ export interface Story {
   world: { ppm?: number; tempco?: number; daily?: number; heating?: number; heatingPeriod?: number }
   events: Event[]
   limits: Limits
+  /** What the caller of `parseStory` asked for besides: as YAML has it, unchecked. */
+  more: Record<string, unknown>
 }
 
 /** Message: `FILE:LINE: what is wrong`. */
 export class StoryError extends Error {}
 
 const UNITS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9, h: 3600e9, d: 86_400e9 }
+const KEYS = ['name', 'about', 'seed', 'hours', 'lasts', 'cold', 'begins', 'world', 'events', 'limits']
 const WORLD = ['ppm', 'tempco', 'daily', 'heating', 'heatingPeriod'] as const
 const TIMES = ['median', 'p99', 'worst'] as const
 const PARTS = ['coverage', 'served'] as const
 /** These last for a while and need `for`. */
-const LASTING = ['sky', 'power', 'cable', 'spoof', 'drag', 'seconds', 'weeks']
+const LASTING = ['sky', 'power', 'cable', 'spoof', 'drag', 'seconds', 'weeks', 'ahead', 'announces', 'warns']
 
-export function parseStory(text: string, file = 'story'): Story {
-  return new Parser(text, file).parse()
+/** `more`: further keys that the caller understands. */
+export function parseStory(text: string, file = 'story', more: readonly string[] = []): Story {
+  return new Parser(text, file, more).parse()
 }
 
 /** `90s`, `10min`, `1.5h`: nanoseconds; undefined when it is no duration. */
@@ -85,6 +95,7 @@ class Parser {
   constructor(
     private readonly text: string,
     private readonly file: string,
+    private readonly more: readonly string[],
   ) {}
 
   parse(): Story {
@@ -93,18 +104,20 @@ class Parser {
     if (error) throw this.fault(error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''), error.pos[0])
     const top = document.contents
     if (!isMap(top)) throw this.fault('a story is a mapping with name, hours, events and limits', 0)
-    this.keys(top, ['name', 'about', 'seed', 'hours', 'cold', 'begins', 'world', 'events', 'limits'])
-    const hours = this.number(top, 'hours')
-    if (hours === undefined || hours <= 0) throw this.fault('hours: how long the story lasts, above 0', top)
+    this.keys(top, [...KEYS, ...this.more])
+    const lasts = this.duration(top, 'lasts') ?? (this.number(top, 'hours') ?? 0) * UNITS['h']!
+    if (lasts <= 0) throw this.fault('hours: how long the story lasts, above 0', top)
+    const all = top.toJSON() as Record<string, unknown>
     return {
       name: this.word(top, 'name'),
       seed: this.number(top, 'seed') ?? 1,
-      lasts: hours * UNITS['h']!,
+      lasts,
       cold: this.flag(top, 'cold'),
       begins: this.date(top, 'begins'),
       world: this.world(top),
       events: this.events(top),
       limits: this.limits(top),
+      more: Object.fromEntries(this.more.filter((key) => key in all).map((key) => [key, all[key]])),
     }
   }
 
@@ -162,10 +175,10 @@ class Parser {
       if (nanos === undefined) throw this.fault(`${kind} is a time, such as 100ms`, node)
       return { kind, nanos }
     }
-    if (kind === 'seconds' || kind === 'weeks') {
+    if (kind === 'seconds' || kind === 'weeks' || kind === 'ahead') {
       const count = this.number(node, kind)
       if (count === undefined || !Number.isInteger(count)) throw this.fault(`${kind} is a whole number`, node)
-      return kind === 'seconds' ? { kind, seconds: count } : { kind, weeks: count }
+      return kind === 'weeks' ? { kind, weeks: count } : { kind, seconds: count }
     }
     const word = this.word(node, kind)
     const choose = (...words: string[]) => {
@@ -174,6 +187,14 @@ class Parser {
     if (kind === 'reset') {
       choose('device', 'receiver')
       return { kind, what: word as 'device' | 'receiver' }
+    }
+    if (kind === 'announces') {
+      choose('insert', 'delete')
+      return { kind, change: word === 'insert' ? 1 : -1 }
+    }
+    if (kind === 'warns') {
+      choose('spoofed', 'jammed')
+      return { kind, of: word as 'spoofed' | 'jammed' }
     }
     choose(kind === 'sky' ? 'lost' : kind === 'power' ? 'cut' : 'out')
     return { kind: kind as 'sky' | 'power' | 'cable' }
