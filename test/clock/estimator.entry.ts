@@ -30,11 +30,11 @@ export function hold(frequency: f64, phaseVariance: f64, frequencyVariance: f64)
 export function remember(): void {
   estimator.estimatorRemember()
 }
-export function takeBack(): boolean {
+export function takeBack(): bool {
   return estimator.estimatorTakeBack()
 }
 /** Works off one rival. */
-export function work(): boolean {
+export function work(): bool {
   return estimator.estimatorWork()
 }
 export function rate(): f64 {
@@ -73,7 +73,7 @@ export function push(ticks: u64, second: i64, picos: i32): void {
   acquire.acquirePush(ticks, second, picos)
 }
 /** Fits against the nominal line through tick 0 and second 0. */
-export function fit(delay: f64): boolean {
+export function fit(delay: f64): bool {
   LINE.ticks = 0
   LINE.seconds = 0
   LINE.fraction = 0
