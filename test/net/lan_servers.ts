@@ -1,7 +1,8 @@
 // Scripted NTP and DNS servers on the LAN in memory, for a board that asks them. They know true time.
 
 import { ipv4, type SentDatagram } from '../../sim/lan/memory_lan'
-import type { LanBoard } from '../../src/lan_board'
+import type { Machine } from '../../sim/machine'
+import type { LanBench } from '../../src/lan_board'
 
 const UNIX_TO_NTP = 2_208_988_800
 const MICRO = 1e3
@@ -31,7 +32,7 @@ export class LanServers {
   private readonly names = new Map<string, string[]>()
   private resolver = -1
 
-  constructor(private readonly board: LanBoard) {
+  constructor(private readonly board: LanBench<Machine>) {
     const others = board.lan.onDatagram
     board.lan.onDatagram = (datagram) => {
       if (!this.take(datagram)) others?.(datagram)
