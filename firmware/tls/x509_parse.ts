@@ -478,7 +478,10 @@ function takeBasicConstraints(certificate: Certificate, value: DerReader): void 
   derLeave(value, end)
 }
 
-/** A BIT STRING of named bits: zero bits at its end are left out (X.690, section 11.2.2), and one bit must be set. */
+/**
+ * A BIT STRING of named bits, of which one must be set. Zero bits at its end should be left out (X.690, section 11.2.2), but there
+ * are authorities in every system's bundle that keep them; bits that do not count must be zero (section 11.2.1).
+ */
 function takeKeyUsage(certificate: Certificate, value: DerReader): void {
   if (!derExpect(value, DerTag.BitString)) return
   const length = value.length
@@ -488,7 +491,8 @@ function takeKeyUsage(certificate: Certificate, value: DerReader): void {
     return
   }
   const last: u32 = load<u8>(value.value + length - 1)
-  if ((last & ((1 << (unused + 1)) - 1)) !== (<u32>1) << unused) derFail(value)
+  const bits = <u32>load<u8>(value.value, 1) | last
+  if (bits === 0 || (last & ((1 << unused) - 1)) !== 0) derFail(value)
   certificate.flags |= CertificateFlag.HasUsage
   certificate.usage = load<u8>(value.value, 1)
 }

@@ -2,8 +2,10 @@
 // spoiling the DER of one of its certificates.
 
 import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pemCertificates } from '../../src/certificate'
 import { CertificateTree, child, encodeDer, spoil } from './der_tree'
 import { certificateList, type Judge, loadJudge, NOW, type Question, VERDICTS, type Verdict } from './x509_judge'
 import { AKI, CA, type Made, OPENSSL, SERVER, serverFor, Workshop } from './x509_openssl'
@@ -452,6 +454,15 @@ describe.skipIf(OPENSSL === undefined)('a usage', () => {
     expect(verdict('extendedKeyUsage=critical,emailProtection,codeSigning')).toBe('WrongUsage')
   })
 
+  it('may have zero bits at its end, as authorities of every bundle do', () => {
+    const made = subordinate(CA)
+    const long = spoil(made.der, (tree) => {
+      tree.value('551d0f').contents = Buffer.from('0303070600', 'hex')
+    })
+    // Its signature is another's now: it is well formed but vouches for nothing.
+    expect(ask([leaf(SERVER, made), long])).toBe('BadSignature')
+  })
+
   it('of an authority must have cA and keyCertSign', () => {
     const verdict = (...extensions: string[]) => {
       const above = subordinate(extensions)
@@ -647,7 +658,7 @@ describe.skipIf(OPENSSL === undefined)('what is no certificate', () => {
     ['an explicit cA FALSE', (t) => { t.value('551d13').contents = Buffer.from('3003010100', 'hex') }],
     ['a TRUE of 1', (t) => { (child(t.extension('551d13'), 1).contents as Buffer)[0] = 1 }],
     ['a path length without an authority', (t) => { t.value('551d13').contents = Buffer.from('3003020100', 'hex') }],
-    ['a key usage with zero bits at its end', (t) => { t.value('551d0f').contents = Buffer.from('03020080', 'hex') }],
+    ['a key usage with a bit that does not count', (t) => { t.value('551d0f').contents = Buffer.from('03020781', 'hex') }],
     ['a key usage without a bit', (t) => { t.value('551d0f').contents = Buffer.from('03020700', 'hex') }],
     ['no purposes in the list', (t) => { t.value('551d25').contents = Buffer.from('3000', 'hex') }],
     ['no names in the list', (t) => { t.value('551d11').contents = Buffer.from('3000', 'hex') }],
@@ -703,6 +714,18 @@ describe.skipIf(OPENSSL === undefined)('what is no certificate', () => {
     }
     const extended = Buffer.concat([list, Buffer.of(0)])
     expect(judge.judgeList(extended)).toBe('Malformed')
+  })
+})
+
+const BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
+
+describe.skipIf(!existsSync(BUNDLE))('the bundle of this system', () => {
+  it('has no certificate that is called malformed or too large', () => {
+    for (const der of pemCertificates(readFileSync(BUNDLE, 'latin1'))) {
+      expect(['WrongName', 'WeakSignature', 'WeakKey', 'NotVersion3', 'UnsupportedAlgorithm']).toContain(
+        judge.judge({ chain: [der] }),
+      )
+    }
   })
 })
 
