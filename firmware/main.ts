@@ -176,7 +176,9 @@ export function poll(): u64 {
   if (now >= clockDue) clockDue = clockPoll(now)
   restorePoll()
   if (now >= rtcDue) rtcDue = rtcSyncPoll(now)
+  // clockPoll() comes twice a second, so the thermometer finds a poll() without the second's work.
   if (now >= secondDue) everySecond(now)
+  else thermometerPoll(now)
   openDoors()
   serveConsole()
   return more ? now : nextDue(now)
@@ -239,7 +241,6 @@ function everySecond(now: u64): void {
   if (clockState() !== ClockState.Unknown && !locked) receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
   trustPoll(now)
-  thermometerPoll(now)
   if (locked) oscillatorKeeperPoll(NOW.seconds)
   // In holdover the time is still good enough for dates.
   if (clockState() < ClockState.Locked) {

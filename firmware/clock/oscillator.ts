@@ -18,6 +18,7 @@ import { filterTemperatureRate, filterUnit } from './oscillator_filter'
 import {
   forecastBegin,
   forecastClear,
+  forecastCovers,
   forecastFilter,
   forecastGrowth,
   forecastHalfway,
@@ -97,6 +98,8 @@ let lastDrift: f64 = 0
 let settled: bool = false
 let settledAt: f64 = 0
 let extra: f64 = 0
+/** A rate was asked for since the last slice. */
+let asked: bool = false
 /** The level's step in a block, ns/s, and what sigmas are multiplied by from this second on, for a block. */
 let scatter: f64 = 0
 let caution: f64 = 0
@@ -108,6 +111,7 @@ export function oscillatorInit(): void {
   degreesCount = 0
   degreesLast = NO_TEMPERATURE
   holding = false
+  asked = false
   ready = false
   historyClear()
   forecastClear()
@@ -165,6 +169,11 @@ function close(line: Line): void {
 
 /** One slice of learning or forecast, at most 15,000 instructions. True when there is more to do at once. */
 export function oscillatorStep(): bool {
+  // A second of holdover was work enough for this poll().
+  if (asked) {
+    asked = false
+    return true
+  }
   // Filters share their vectors: what was half done comes first.
   if (searchHalfway()) return searchStep()
   if (trialHalfway()) return trialStep(searchBest())
@@ -216,10 +225,10 @@ function settle(ahead: f64): bool {
   reached = Math.max(reached, offset + ahead)
   // Normally `oscillatorStep` has done this long before.
   if (!searchHalfway() && !trialHalfway()) {
-    for (let i = 0; i < CATCH_UP && !forecastReaches(blockReached()); i++) forecastStep()
+    for (let i = 0; i < CATCH_UP && !forecastCovers(blockReached()); i++) forecastStep()
   }
   if (settled) return true
-  if (!forecastReaches(blockReached())) return false
+  if (!forecastCovers(blockReached())) return false
   settled = true
   settledAt = ahead
   extra = lastRate + lastDrift * ahead - slowRate(ahead)
@@ -237,6 +246,7 @@ function faded(seconds: f64): f64 {
 
 /** The rate `ahead` seconds after the beginning of the holdover, ns/s. */
 export function oscillatorRate(ahead: u32): f64 {
+  asked = true
   const t = <f64>ahead
   if (!settle(t)) return lastRate + lastDrift * t
   const rate = slowRate(t) + extra * faded(t - settledAt)

@@ -60,6 +60,11 @@ export function forecastReaches(block: i32): bool {
   return begin !== 0 && end - begin >= POINTS && block <= end - 2
 }
 
+/** True when the points serve for the first half of block `block`, at least. */
+export function forecastCovers(block: i32): bool {
+  return begin !== 0 && end - begin >= POINTS && block <= end - 1
+}
+
 /** A slice, the third part of a point. */
 export function forecastStep(): void {
   slices++

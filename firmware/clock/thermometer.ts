@@ -14,7 +14,7 @@ export function thermometerInit(now: u64): void {
   due = now
 }
 
-/** At most one transfer of two bytes. Call it once a second. */
+/** At most one transfer of two bytes, seldom. Call it whenever poll() has time. */
 export function thermometerPoll(now: u64): void {
   if (now < due) return
   const quarters = rtcTemperature()
