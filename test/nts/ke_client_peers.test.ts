@@ -25,7 +25,7 @@ const { missing } = [peer('chronyd'), peer('chronyc'), peer('ntpd'), peer('opens
 async function ask(agreed: Agreed): Promise<number> {
   const socket = createSocket('udp4')
   try {
-    for (let tries = 0; tries < 20; tries++) {
+    for (let tries = 0; tries < 60; tries++) {
       socket.send(
         request(agreed, agreed.cookies[tries % agreed.cookies.length] as Uint8Array),
         agreed.port,
