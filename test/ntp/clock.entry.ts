@@ -40,6 +40,9 @@ export function clockReferenceTime(out: Instant): void {
 export function clockRootDispersion(atTicks: u64, more: u64): u32 {
   return rootDispersion(atTicks, more)
 }
+export function clockRootDelay(): u32 {
+  return 0
+}
 export function clockSteps(): u32 {
   return steps()
 }
