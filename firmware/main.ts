@@ -39,6 +39,7 @@ import { disciplineCalibrate } from './clock/discipline'
 import { oscillatorKeeperLoad, oscillatorKeeperPoll } from './clock/oscillator_keeper'
 import { restoreInit, restorePoll } from './clock/restore'
 import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
+import { smearInit, smearPoll } from './clock/smear'
 import { thermometerInit, thermometerPoll } from './clock/thermometer'
 import { consoleCommand } from './console/commands'
 import { lineTake } from './console/line'
@@ -46,7 +47,7 @@ import { say, sayBytes, sayLine, sayNumber, textBytes, textDrained, textLength }
 import { aesUseAccelerator } from './crypto/aes'
 import { wipe } from './crypto/constant_time'
 import { drbgReseed, drbgSeed } from './crypto/drbg'
-import { optionFault, optionLength, optionText } from './drivers/board_options'
+import { optionFault, optionLength, optionSwitch, optionText } from './drivers/board_options'
 import {
   Calibration,
   settingsAddress,
@@ -150,6 +151,7 @@ export function boot(): void {
   identityKeeperLoad(settingsNames(), settingsNamesLength(), settingsAddress())
   ethernetStart(settingsMac(), settingsAddress(), settingsMask(), settingsGateway(), now)
   ntpPortOpen(settingsNtpPort())
+  smearInit(optionSwitch('smear', false))
   trustInit()
   upstreamInit(now)
   reseedDue = now + RESEED_INTERVAL
@@ -240,6 +242,7 @@ function everySecond(now: u64): void {
   clockNow(NOW, now)
   if (clockState() !== ClockState.Unknown && !locked) receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
+  smearPoll(NOW.seconds)
   trustPoll(now)
   if (locked) oscillatorKeeperPoll(NOW.seconds)
   // In holdover the time is still good enough for dates.

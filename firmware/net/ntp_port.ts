@@ -6,6 +6,7 @@
 // of interleaved mode the end of the reply is watched, and its true T3 goes into the next one.
 
 import { clockNow, clockTicks } from '../clock/clock'
+import { smear, smearEnabled } from '../clock/smear'
 import { Calibration, settingsCalibration } from '../drivers/board_settings'
 import { Stamp } from '../drivers/w5500_arrival'
 import {
@@ -117,6 +118,7 @@ function arrival(datagram: Datagram): void {
 function takeDeparture(): void {
   awaited = false
   departureOf(INSTANT, awaitedSent, awaitedLength)
+  if (smearEnabled()) smear(INSTANT)
   interleavedDeparted(INSTANT)
 }
 

@@ -14,11 +14,13 @@ import {
   clockPrecision,
   clockReferenceId,
   clockReferenceTime,
+  clockRootDelay,
   clockRootDispersion,
   clockSteps,
   clockStratum,
   clockTicks,
 } from '../clock/clock'
+import { SMEARED, smear, smearActive, smearEnabled } from '../clock/smear'
 import { wipe } from '../crypto/constant_time'
 import { COOKIE_KEYS_SIZE, CookieKeys } from '../nts/cookie'
 import { Instant } from '../time/instant'
@@ -138,9 +140,15 @@ function putHeader(t2: Instant, reply: usize, served: NtpCount): NtpCount {
     putKiss(reply, KissCode.Init)
     return NtpCount.Unsynchronized
   }
-  putCommon(reply, leap, stratum, clockReferenceId())
-  storeU32be(reply + NTP_ROOT_DISPERSION, clockRootDispersion(now, peerError))
   clockReferenceTime(INSTANT)
+  if (smearEnabled()) {
+    putCommon(reply, 0, stratum, smearActive(t2.seconds) ? SMEARED : clockReferenceId())
+    smear(t2)
+    smear(INSTANT)
+  } else {
+    putCommon(reply, leap, stratum, clockReferenceId())
+  }
+  storeU32be(reply + NTP_ROOT_DISPERSION, clockRootDispersion(now, peerError))
   putTimestamp(reply + NTP_REFERENCE_TIMESTAMP, INSTANT)
   received = receiveTimestamp(t2)
   storeU64be(reply + NTP_RECEIVE_TIMESTAMP, received)
@@ -164,8 +172,8 @@ function putCommon(reply: usize, leap: u32, stratum: u32, referenceId: u32): voi
   store<u8>(reply, stratum, NTP_STRATUM)
   store<u8>(reply, load<u8>(request, NTP_POLL), NTP_POLL)
   store<u8>(reply, clockPrecision(), NTP_PRECISION)
-  // The receiver is the reference itself: there is no path to it whose delay could be asymmetric.
-  storeU32be(reply + NTP_ROOT_DELAY, 0)
+  // With the sky there is no path whose delay could be asymmetric: 0.
+  storeU32be(reply + NTP_ROOT_DELAY, clockRootDelay())
   storeU32be(reply + NTP_REFERENCE_ID, referenceId)
   copyTimestamp(reply + NTP_ORIGIN_TIMESTAMP, request + NTP_TRANSMIT_TIMESTAMP)
 }
@@ -198,6 +206,7 @@ function putTransmitTime(reply: usize, length: u32, sealed: bool): void {
   const fraction = <u64>INSTANT.fraction + <u64>delay
   INSTANT.fraction = <u32>fraction
   INSTANT.seconds += <i64>(fraction >> 32)
+  if (smearEnabled()) smear(INSTANT)
   storeU64be(reply + NTP_TRANSMIT_TIMESTAMP, transmitTimestamp(INSTANT))
 }
 

@@ -327,6 +327,30 @@ describe('UTC', () => {
     }
   })
 
+  it('with the option smear=on, a leap second is spread from noon to noon and never announced', () => {
+    const noon = NEW_YEAR - 43_200
+    const board = readyBoard({
+      world: { unixOrigin: noon - 150, leapSecond: { midnight: NEW_YEAR, change: 1 } },
+      machine: {
+        board: { address: '192.168.7.1', mask: '255.255.255.0', names: ['noonmark.local'], options: ['smear=on'] },
+      },
+    })
+    /** How far the served time is behind UTC, and what goes with it. */
+    const behind = (seconds: number) => {
+      board.advance(150 * SECOND + seconds * SECOND - board.now)
+      const { header, t2, t3 } = askPlain(board)
+      expect(header.leap).toBe(0)
+      return { seconds: -(t2 + t3) / 2 / SECOND, id: Buffer.from(header.referenceId).toString('hex') }
+    }
+    expect(behind(-20)).toEqual({ seconds: expect.closeTo(0, 3), id: '47505300' })
+    expect(behind(4320)).toEqual({ seconds: expect.closeTo(4320 / 86_401, 3), id: '7f7f01ff' })
+    expect(behind(43_100).seconds).toBeCloseTo(43_100 / 86_401, 3)
+    // After the leap second UTC is behind by one: the served time is ahead of it, by ever less.
+    expect(behind(43_300).seconds).toBeCloseTo(43_300 / 86_401 - 1, 3)
+    expect(behind(86_000).seconds).toBeCloseTo(86_000 / 86_401 - 1, 3)
+    expect(behind(86_500)).toEqual({ seconds: expect.closeTo(0, 3), id: '47505300' })
+  })
+
   it('without a leap second, the new year is a second like any other', () => {
     const board = readyBoard({ world: { unixOrigin: NEW_YEAR - 100 } })
     for (const reply of watch(board, 2 * MINUTE, SECOND)) expect(reply.header.leap).toBe(0)
