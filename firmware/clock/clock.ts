@@ -18,6 +18,7 @@
 import { TICK_HZ, ticks } from '../../hal/abi'
 import { Pulse } from '../gnss/pulse'
 import { Instant } from '../time/instant'
+import { alarmRaise, ClockAlarm } from './alarm'
 import {
   disciplineAge,
   disciplineBound,
@@ -40,6 +41,7 @@ import {
   leapHear,
   leapIndicator,
   leapInit,
+  leapIsVetoed,
   leapMidnight,
   leapNear,
   leapTaiOffset,
@@ -67,7 +69,10 @@ import {
   Disagreement,
   Vouch,
   vouchAlarm,
+  vouchCentral,
+  vouchCompare,
   vouchDisagreement,
+  vouchFarthest,
   vouchInit,
   vouchNobody,
   vouchProves,
@@ -75,6 +80,7 @@ import {
   vouchQuorum,
   vouchReady,
   vouchTicks,
+  vouchWhole,
 } from './vouch'
 
 export const enum ClockState {
@@ -134,6 +140,7 @@ const INIT: u32 = 0x494e_4954
 const SLEWING: Line = changetype<Line>(memory.data(32, 8))
 const HERE: Stamp = changetype<Stamp>(memory.data(16, 8))
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
+const THEN: Stamp = changetype<Stamp>(memory.data(16, 8))
 const THERE: Instant = changetype<Instant>(memory.data(16, 8))
 const REFERENCE: Instant = changetype<Instant>(memory.data(16, 8))
 
@@ -144,10 +151,14 @@ let slewEnd: u64 = 0
 let slewSize: u64 = 0
 /** Unlabelled pulses have moved the line. */
 let rehearsed: bool = false
+/** While sky and network disagree and the line may itself be wrong: how wrong, by the network, ns. */
+let disputed: u64 = 0
 let restoredTicks: u64 = 0
 let restoredError: u64 = 0
 let acceptedTicks: u64 = 0
 let expired: bool = false
+/** A pulse has been worked off since the last poll. */
+let pulsed: bool = false
 let precision: i32 = 0
 let acceptedCount: u32 = 0
 let rejectedCount: u32 = 0
@@ -160,6 +171,7 @@ export function clockInit(): void {
   state = ClockState.Unknown
   slewEnd = 0
   slewSize = 0
+  disputed = 0
   restoredError = ERROR_UNKNOWN
   acceptedTicks = 0
   expired = false
@@ -198,7 +210,8 @@ export function clockNow(out: Instant, atTicks: u64): void {
 /** Bound of |clockNow - UTC| at a tick, ns; `ERROR_UNKNOWN` when nothing is known. */
 export function clockErrorNanos(atTicks: u64): u64 {
   if (state === ClockState.Vouched) return networkBound(atTicks) + (atTicks < slewEnd ? slewSize : 0)
-  if (state >= ClockState.Locked) return disciplineBound(atTicks) + (atTicks < slewEnd ? slewSize : 0)
+  if (state >= ClockState.Locked)
+    return max(disciplineBound(atTicks), disputed) + (atTicks < slewEnd ? slewSize : 0)
   if (state === ClockState.Unknown || restoredError === ERROR_UNKNOWN) return ERROR_UNKNOWN
   const elapsed = <i64>(atTicks - restoredTicks)
   return restoredError + (elapsed > 0 ? (RESTORED_GROWTH * <u64>elapsed) >> 24 : 0)
@@ -287,6 +300,10 @@ export function clockSteps(): u32 {
 export function clockRehearse(edge: u64): void {
   const learning = state <= ClockState.Restored || (rehearsed && state === ClockState.Vouched)
   if (!learning || stepCount > 0) return
+  if (vouchReady(edge) && !vouchWhole(PULSE_SLACK, elapsedSinceQuorum(edge))) {
+    if (rehearsed) unlearn()
+    return
+  }
   if (!rehearsed && state === ClockState.Restored && clockErrorNanos(edge) > NEAREST_LIMIT) restoredError += HALF_SECOND
   rehearsed = true
   disciplineRehearse(edge)
@@ -294,6 +311,7 @@ export function clockRehearse(edge: u64): void {
 
 /** A labelled pulse has come in; `now` is the present tick, a fraction of a second after the pulse's. */
 export function clockPulse(pulse: Pulse, now: u64): void {
+  pulsed = true
   if (pulse.valid !== 0 && !skyIsBelieved(pulse)) {
     rejectedCount++
     return
@@ -312,6 +330,18 @@ export function clockPulse(pulse: Pulse, now: u64): void {
   leapHear(pulse, HERE.seconds)
   leapUtc(HERE, REFERENCE)
   REFERENCE.fraction = 0
+  const disagreement = vouchDisagreement()
+  if (leapIsVetoed(pulse) && (disagreement === Disagreement.None || disagreement === Disagreement.Leap))
+    vouchAlarm(Disagreement.Leap)
+}
+
+/** A pulse whose label is withheld, because an earlier clock contradicts it, has come in: it moves nothing, but people are told. */
+export function clockContradicted(pulse: Pulse): void {
+  skyIsBelieved(pulse)
+  if (state !== ClockState.Locked && state !== ClockState.Holdover) return
+  lineAt(disciplineModel(), pulse.ticks, HERE)
+  const apart = <f64>(leapContinuous(pulse) - HERE.seconds) * 1e9 - <f64>(HERE.fraction >> 32) * (1e9 / 4294967296.0)
+  alarmRaise(Math.abs(apart) < <f64>HALF_SECOND ? ClockAlarm.Jump : ClockAlarm.Label, apart)
 }
 
 /**
@@ -326,7 +356,11 @@ export function clockPoll(now: u64): u64 {
   expired = state === ClockState.Holdover && disciplineBound(now) > HOLDOVER_LIMIT
   if (state === ClockState.Vouched && networkBound(now) > VOUCHED_LIMIT) forsaken(now)
   foldLeap(now)
-  // The estimator's work of this second goes on in slices.
+  // A pulse was work enough for this poll(). What it left to do goes on in slices.
+  if (pulsed) {
+    pulsed = false
+    return now
+  }
   return disciplineWork() ? now : now + <u64>(TICK_HZ / 2)
 }
 
@@ -350,6 +384,8 @@ export function clockQuorum(quorum: Quorum, now: u64): void {
   judgeLeap(seconds)
   if (leapNear(seconds) || !networkLeads(quorum, now)) return
   lineAt(lineFor(now), now, FROM)
+  // Unlabelled pulses know where seconds begin, unless the servers know better.
+  if (rehearsed && !vouchWhole(PULSE_SLACK, phaseOf(quorum.ticks))) unlearn()
   const fixed = rehearsed && <u64>quorumError(quorum) < NEAREST_LIMIT
   if (!fixed && rehearsed) return
   const whole = networkFollow(quorum, disciplineModel(), disciplineKnowsRate(), fixed)
@@ -449,15 +485,43 @@ function foldLeap(now: u64): void {
 function skyIsBelieved(pulse: Pulse): bool {
   const continuous = leapContinuous(pulse)
   let verdict = Vouch.None
+  let wrong = false
+  disputed = 0
   if (!leapNear(continuous) && vouchReady(pulse.ticks)) {
-    lineAt(disciplineModel(), vouchTicks(), FROM)
-    lineAt(disciplineModel(), pulse.ticks, HERE)
-    const elapsed = <i64>stampDifference(HERE, FROM)
-    verdict = vouchPulse(pulse.ticks, pulse.second * 1_000_000_000, <i64>pulse.errorNanos + PULSE_SLACK, elapsed)
+    const elapsed = elapsedSinceQuorum(pulse.ticks)
+    const error = <i64>pulse.errorNanos + PULSE_SLACK
+    verdict = vouchPulse(pulse.ticks, pulse.second * 1_000_000_000, error, elapsed)
+    // The line itself. While it lies where the servers say, they cannot tell whether a pulse is the better one.
+    leapUtc(HERE, THERE)
+    const own = THERE.seconds * 1_000_000_000 + <i64>(((<u64>THERE.fraction) * 1_000_000_000) >> 32)
+    wrong = vouchCompare(pulse.ticks, own, PULSE_SLACK, elapsed) === Vouch.Disagrees
+    if (vouchDisagreement() !== Disagreement.None && !vouchCentral(own, elapsed)) disputed = vouchFarthest(own, elapsed)
   }
-  disciplineProve(vouchProves())
+  disciplineProve(wrong && vouchProves())
   if (onDisagree === OnDisagree.FollowGnss) return true
-  return verdict !== Vouch.Disagrees && vouchDisagreement() === Disagreement.None
+  // Pulses are right in spite of a leap second that is announced wrongly: it was vetoed.
+  const disagreement = vouchDisagreement()
+  return verdict !== Vouch.Disagrees && (disagreement === Disagreement.None || disagreement === Disagreement.Leap)
+}
+
+/** Nanoseconds that the line puts between the quorum's tick and this one, where HERE is left. */
+function elapsedSinceQuorum(atTicks: u64): i64 {
+  lineAt(disciplineModel(), vouchTicks(), THEN)
+  lineAt(disciplineModel(), atTicks, HERE)
+  return <i64>stampDifference(HERE, THEN)
+}
+
+/** Nanoseconds from a tick back to where the line has the beginning of its second. */
+function phaseOf(atTicks: u64): i64 {
+  lineAt(disciplineModel(), atTicks, HERE)
+  return -(<i64>(((HERE.fraction >> 32) * 1_000_000_000) >> 32))
+}
+
+/** What unlabelled pulses have taught is wrong. */
+function unlearn(): void {
+  rehearsed = false
+  disciplineForget()
+  networkLeave()
 }
 
 /** The network moves the clock when nothing better does. */

@@ -6,7 +6,7 @@
 // Sign: a difference is truth minus line, in nanoseconds; positive means that the line is behind.
 //
 // Captures are late, never early: a handler that had to wait shows up as a pulse some microseconds behind (a negative
-// difference). The first pulses are fitted together (acquire.ts); from the eighth on each must pass a gate, which is
+// difference). The first pulses are fitted together (acquire.ts) until enough agree; from then on each must pass a gate, which is
 // tighter on the late side the more late captures there are (noise.ts). What fails the gate is judged in doubt.ts. Without
 // pulses hold.ts steers the line, or the estimator's own frequency and drift go on.
 
@@ -97,8 +97,10 @@ const HALF_TICK: f64 = 31.25
 /** A phase known no better than this must be found anew: a late capture would pass the gate. */
 const RUSTY: f64 = 400
 
-/** Pulses, accepted in a row, that make the line trustworthy; so many of the first ones must agree. */
+/** Pulses, accepted in a row, that make the line trustworthy. */
 const CONFIDENT: u32 = 8
+/** So many first pulses start the estimator when so many of them agree. */
+const STARTING: u32 = 6
 const AGREED: u32 = 5
 /** Sigmas: on the early side, where nothing happens. The late side is noise.ts's. */
 const GATE: f64 = 5
@@ -147,6 +149,8 @@ let acceptedSecond: i64 = 0
 /** The continuous second up to which the estimator has been stepped, and its tick. */
 let second: i64 = 0
 let secondTicks: u64 = 0
+/** The slow model was asked since the last slice. */
+let asked: bool = false
 let receiverError: f64 = 0
 let lastDifference: f64 = 0
 /** The bound at `secondTicks` (ns), and its growth per 2^24 ticks. */
@@ -301,15 +305,20 @@ export function disciplineAge(ticks: u64): void {
 export function disciplineWork(): bool {
   if (estimatorWork()) return true
   oscillatorStep()
-  return false
+  // The slow model leaves out its slice in the poll() in which it had to answer.
+  const again = asked
+  asked = false
+  return again
 }
 
 function stepTo(target: i64, ticks: u64): void {
   if (target <= second) return
   lineRebase(MODEL, ticks)
   if (!holdActive() && target - acceptedSecond >= HOLD_AFTER) holdBegin(second)
-  if (holdActive()) holdStep(target)
-  else estimatorAdvance(<f64>(target - second))
+  if (holdActive()) {
+    holdStep(target)
+    asked = true
+  } else estimatorAdvance(<f64>(target - second))
   steer(estimatorRate())
   second = target
   secondTicks = ticks
@@ -334,7 +343,7 @@ function acquire(ticks: u64): Verdict {
   if (acquireFit(MODEL, captureDelay)) {
     lineShift(MODEL, acquirePhase())
     steer(acquireSlope() - crystalNanosPerSecond(MODEL.rate))
-    if (acquireCount() >= CONFIDENT && acquireInliers() >= AGREED) start()
+    if (acquireCount() >= STARTING && acquireInliers() >= AGREED) start()
   }
   publish(ticks)
   return Verdict.Accepted
