@@ -8,6 +8,9 @@
 //
 // A connection that has not made its request within PATIENCE is dropped. When no socket is left to listen, one that
 // has not even sent its whole ClientHello gives way sooner: five silent strangers must not close the shop.
+//
+// Some slots are lent to the upstream at times (ke_slots.ts). Their sockets listen all the same: who comes in there waits for
+// its first answer until the memory is back.
 
 import { wipe } from '../crypto/constant_time'
 import { MILLISECOND } from '../drivers/w5500'
@@ -26,9 +29,7 @@ import {
   KE_EXPORTER_CONTEXT_LENGTH,
   KE_EXPORTER_LABEL_LENGTH,
   KE_REQUEST_MAX,
-  KE_REQUEST_SIZE,
   KeDirection,
-  KeRequest,
   KeStatus,
   keKeyLength,
   keNeedsExport,
@@ -43,7 +44,6 @@ import {
 import { KeError } from '../nts/record'
 import { identityKeeperCredentials } from '../tls/identity_keeper'
 import {
-  TLS_CONNECTION_SIZE,
   TlsState,
   tlsAlert,
   tlsAwaitsHello,
@@ -63,6 +63,21 @@ import {
   tlsWipe,
   tlsWrite,
 } from '../tls/server'
+import {
+  CHUNK_SIZE,
+  chunkOf,
+  connectionOf,
+  KEYS_SIZE,
+  keRequestOf,
+  keysOf,
+  Phase,
+  requestOf,
+  Slot,
+  slotAt,
+  slotClear,
+  slotIsAway,
+  slotsWaiting,
+} from './ke_slots'
 import { SOCKET_KE_COUNT, SOCKET_KE_FIRST } from './sockets'
 
 /** How long a client may take from its SYN to its request. */
@@ -72,38 +87,6 @@ const SHORT_PATIENCE: u64 = MILLISECOND * 300
 const HELLO_PATIENCE: u64 = MILLISECOND * 1000
 /** How long the answer may take to leave. */
 const FLUSH_PATIENCE: u64 = MILLISECOND * 5000
-
-const enum Phase {
-  /** The socket listens, or is on its way to. */
-  Waiting = 0,
-  /** Not a byte has come. */
-  Silent = 1,
-  /** TLS handshake, then the request's records. */
-  Request = 2,
-  /** The exporter works on a key. */
-  ExportC2s = 3,
-  ExportS2c = 4,
-  /** The response is written, a cookie at a time. */
-  Respond = 5,
-  /** The response and close_notify, or an alert, go out. */
-  Flushing = 6,
-  /** TCP ends. */
-  Leaving = 7,
-}
-
-/** 32 bytes, 8-aligned. */
-@unmanaged
-class Slot {
-  /** Tick at which the connection is given up. */
-  deadline: u64
-  /** Tick at which it came. */
-  since: u64
-  phase: u32
-  requestLength: u32
-  chunkLength: u32
-  /** Bytes of the chunk that TLS has taken. */
-  chunkTaken: u32
-}
 
 /** Counters of key exchanges; u32, they wrap. */
 @unmanaged
@@ -124,18 +107,6 @@ export class KeCounters {
   unused: u32
 }
 
-const CHUNK_SIZE: u32 = 512
-const KEYS_SIZE: u32 = 64
-
-// Slot(32) | KeRequest | keys(64) | chunk(512) | request, then response (1024) | connection
-const KE_REQUEST_AT: usize = 32
-const KEYS_AT: usize = KE_REQUEST_AT + ((KE_REQUEST_SIZE + 7) & ~7)
-const CHUNK_AT: usize = KEYS_AT + KEYS_SIZE
-const REQUEST_AT: usize = CHUNK_AT + CHUNK_SIZE
-const CONNECTION_AT: usize = REQUEST_AT + KE_REQUEST_MAX
-const SLOT_SIZE: usize = CONNECTION_AT + ((TLS_CONNECTION_SIZE + 7) & ~7)
-
-const SLOTS: usize = memory.data(<i32>(<usize>SOCKET_KE_COUNT * SLOT_SIZE), 8)
 const LABEL: usize = memory.data(<i32>KE_EXPORTER_LABEL_LENGTH, 8)
 const CONTEXT: usize = memory.data(<i32>KE_EXPORTER_CONTEXT_LENGTH, 8)
 const COUNTERS: usize = memory.data(32, 8)
@@ -153,10 +124,7 @@ export function kePortOpen(port: u32, ntp: u32): void {
   ntpPort = ntp
   opened = true
   putExporterLabel(LABEL)
-  for (let i: u32 = 0; i < SOCKET_KE_COUNT; i++) {
-    slotAt(i).phase = Phase.Waiting
-    tcpListen(SOCKET_KE_FIRST + i, port)
-  }
+  for (let i: u32 = 0; i < SOCKET_KE_COUNT; i++) tcpListen(SOCKET_KE_FIRST + i, port)
 }
 
 export function kePortIsOpen(): bool {
@@ -173,17 +141,13 @@ export function kePortPoll(now: u64): bool {
   return false
 }
 
-/** True while any connection is there, so that the sockets must be looked at often. */
-export function kePortBusy(): bool {
-  return opened && listening() < SOCKET_KE_COUNT
-}
-
 export function keCounters(): KeCounters {
   return changetype<KeCounters>(COUNTERS)
 }
 
 /** True when slot `i` did work and has more. */
 function advance(i: u32, now: u64): bool {
+  if (slotIsAway(i)) return false
   const slot = slotAt(i)
   switch (slot.phase) {
     case Phase.Waiting:
@@ -391,7 +355,7 @@ function discard(i: u32): void {
 function mustGo(i: u32, now: u64): bool {
   const slot = slotAt(i)
   if (now >= slot.deadline) return true
-  if (now < slot.since + SHORT_PATIENCE || listening() !== 0) return false
+  if (now < slot.since + SHORT_PATIENCE || slotsWaiting() !== 0) return false
   return slot.phase === Phase.Silent || (now >= slot.since + HELLO_PATIENCE && tlsAwaitsHello(connectionOf(slot)))
 }
 
@@ -409,39 +373,7 @@ function drop(i: u32): bool {
 function listenAgain(i: u32): bool {
   const slot = slotAt(i)
   tlsWipe(connectionOf(slot))
-  wipe(changetype<usize>(slot) + KE_REQUEST_AT, <u32>(CONNECTION_AT - KE_REQUEST_AT))
-  slot.phase = Phase.Waiting
+  slotClear(slot)
   tcpListen(SOCKET_KE_FIRST + i, kePort)
   return false
-}
-
-/** Sockets that wait for a connection. */
-function listening(): u32 {
-  let count: u32 = 0
-  for (let i: u32 = 0; i < SOCKET_KE_COUNT; i++) if (slotAt(i).phase === Phase.Waiting) count += 1
-  return count
-}
-
-function slotAt(i: u32): Slot {
-  return changetype<Slot>(SLOTS + <usize>i * SLOT_SIZE)
-}
-
-function keRequestOf(slot: Slot): KeRequest {
-  return changetype<KeRequest>(changetype<usize>(slot) + KE_REQUEST_AT)
-}
-
-function keysOf(slot: Slot): usize {
-  return changetype<usize>(slot) + KEYS_AT
-}
-
-function chunkOf(slot: Slot): usize {
-  return changetype<usize>(slot) + CHUNK_AT
-}
-
-function requestOf(slot: Slot): usize {
-  return changetype<usize>(slot) + REQUEST_AT
-}
-
-function connectionOf(slot: Slot): usize {
-  return changetype<usize>(slot) + CONNECTION_AT
 }

@@ -3,6 +3,7 @@
 //   keBegin(option, address) -> kePoll until Done or Failed -> keTake(session), keForget
 //
 // TLS and the records are nts/ke_client's; here bytes move between it and the socket, in slices, and it is bounded in time.
+// The memory is borrowed from the KE port before TCP is begun, so that no server waits for it.
 
 import { MILLISECOND } from '../drivers/w5500'
 import { socketRelease } from '../drivers/w5500_socket'
@@ -21,6 +22,7 @@ import { jarPut } from '../nts/cookie_jar'
 import {
   ANSWER_COOKIE_MAX,
   DatePolicy,
+  KE_CLIENT_SIZE,
   KE_SETTINGS_SIZE,
   KeFailure,
   KeOffer,
@@ -42,12 +44,17 @@ import {
 import { NtsSession, sessionC2s, sessionJar, sessionS2c, sessionWipe } from '../nts/session'
 import { TRUST_SIZE, Trust, trustTag } from '../tls/x509'
 import { CertificateVerdict } from '../tls/x509_verdict'
+import { KE_LOAN_SIZE, keLend, keTakeBack } from './ke_slots'
 import { SOCKET_UPSTREAM } from './sockets'
 import { ErrandFailure, Progress, randomPort } from './upstream_errand'
 import { ServerOption, serverPin } from './upstream_options'
 
-/** From SYN to the last byte: a slow machine with a slow server and a chain of RSA-4096 must fit. */
+/** For the memory; then for the TLS connection: a slow machine with a slow server and a chain of RSA-4096 must fit. */
 const PATIENCE: u64 = MILLISECOND * 20_000
+/** From SYN to SYN-ACK, while KE_LENT slots of our own clients lie idle. */
+const CONNECTING: u64 = MILLISECOND * 5000
+/** How often it asks for the memory. */
+const ASKING: u64 = MILLISECOND * 20
 /** For the last bytes to leave, and TCP's end. */
 const LEAVING: u64 = MILLISECOND * 3000
 
@@ -58,15 +65,22 @@ const SETTINGS = changetype<KeSettings>(memory.data(<i32>KE_SETTINGS_SIZE, 8))
 const PIN: usize = memory.data(32, 8)
 
 const enum Phase {
-  Connecting = 0,
-  Talking = 1,
+  /** Waits for the memory. */
+  Borrowing = 0,
+  Connecting = 1,
+  Talking = 2,
   /** close_notify or an alert goes out, then TCP ends. */
-  Flushing = 2,
-  Leaving = 3,
+  Flushing = 3,
+  Leaving = 4,
 }
 
-let phase: Phase = Phase.Connecting
+let phase: Phase = Phase.Borrowing
+/** What the KE port has lent. */
+let loan: usize = 0
+let peer: u32 = 0
+let port: u32 = 0
 let deadline: u64 = 0
+let again: u64 = 0
 let chunkLength: u32 = 0
 let chunkTaken: u32 = 0
 let failure: u32 = 0
@@ -98,17 +112,21 @@ export function keBegin(option: ServerOption, address: u32, sivOnly: bool, now: 
   failure = ErrandFailure.None
   chunkLength = 0
   chunkTaken = 0
-  phase = Phase.Connecting
+  peer = address
+  port = option.kePort
+  phase = Phase.Borrowing
   deadline = now + PATIENCE
-  tcpConnect(SOCKET_UPSTREAM, randomPort(), address, option.kePort, now)
+  borrow(now)
 }
 
 /** One slice. Busy: there is more to do at once. */
 export function kePoll(now: u64): Progress {
   if (now >= deadline) return expire()
   switch (phase) {
+    case Phase.Borrowing:
+      return borrow(now)
     case Phase.Connecting:
-      return connect()
+      return connect(now)
     case Phase.Talking:
       return talk(now)
     case Phase.Flushing:
@@ -119,7 +137,7 @@ export function kePoll(now: u64): Progress {
 }
 
 export function keDue(): u64 {
-  return deadline
+  return phase === Phase.Borrowing ? again : deadline
 }
 
 /** Why it failed: `ErrandFailure`, or above 0xff what nts/ke_client says. */
@@ -162,17 +180,34 @@ export function keDecided(): bool {
   return keClientVerdict() === CertificateVerdict.Valid
 }
 
-/** Wipes what the exchange knew. */
+/** Wipes what the exchange knew and gives its memory back. */
 export function keForget(): void {
   keClientForget()
+  loan = 0
+  keTakeBack()
 }
 
-function connect(): Progress {
+/** Connections of ours that are in the memory have their time first; it is bounded (ke_slots.ts). */
+function borrow(now: u64): Progress {
+  if (KE_CLIENT_SIZE > KE_LOAN_SIZE) ERROR('the loan is too small')
+  loan = keLend()
+  if (loan === 0) {
+    again = now + ASKING
+    return Progress.Waiting
+  }
+  phase = Phase.Connecting
+  deadline = now + CONNECTING
+  tcpConnect(SOCKET_UPSTREAM, randomPort(), peer, port, now)
+  return Progress.Waiting
+}
+
+function connect(now: u64): Progress {
   const state = tcpState(SOCKET_UPSTREAM)
   if (state === TcpState.Connecting) return Progress.Waiting
   if (state === TcpState.Closed) return fail(ErrandFailure.NoConnection)
-  if (!keClientStart(SETTINGS)) return fail(ErrandFailure.NoConnection)
+  if (!keClientStart(SETTINGS, loan)) return fail(ErrandFailure.NoConnection)
   phase = Phase.Talking
+  deadline = now + PATIENCE
   return Progress.Busy
 }
 
@@ -216,7 +251,7 @@ function leave(): Progress {
 
 function expire(): Progress {
   if (phase >= Phase.Flushing) return finish()
-  tcpAbort(SOCKET_UPSTREAM)
+  if (phase !== Phase.Borrowing) tcpAbort(SOCKET_UPSTREAM)
   return fail(ErrandFailure.TimedOut)
 }
 
@@ -224,12 +259,12 @@ function finish(): Progress {
   socketRelease(SOCKET_UPSTREAM)
   if (keClientPhase() === KePhase.Done) return Progress.Done
   failure = keClientFailure()
-  keClientForget()
+  keForget()
   return Progress.Failed
 }
 
 function fail(why: ErrandFailure): Progress {
-  keClientForget()
+  keForget()
   socketRelease(SOCKET_UPSTREAM)
   failure = why
   return Progress.Failed

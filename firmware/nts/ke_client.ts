@@ -10,8 +10,8 @@
 // AEAD_AES_128_GCM_SIV (30) is offered before AEAD_AES_SIV_CMAC_256 (15), with record 1024; docs/decisions/0017-tls-client.md
 // tells what becomes of a server that chooses 30 and does not know the record.
 //
-// There is one exchange at a time: all memory is static. The answer takes the place of the certificate checker, which is
-// no longer needed when the connection is open.
+// There is one exchange at a time, in KE_CLIENT_SIZE bytes that its owner lends from `keClientStart` to `keClientForget`.
+// The answer takes the place of the certificate checker, which is no longer needed when the connection is open.
 
 import { putAscii, putDecimal } from '../bytes/ascii'
 import { storeU16be } from '../bytes/endian'
@@ -95,15 +95,17 @@ const enum Stage {
 
 /** The answer lies where x509.ts has worked, at the end of the connection's memory. */
 const CHAIN: usize = <usize>TLS_CLIENT_SIZE - X509_SIZE
-const CONNECTION_SIZE: usize = CHAIN + (ANSWER_SIZE > X509_SIZE ? ANSWER_SIZE : X509_SIZE)
+/** Bytes of memory that an exchange needs. */
+export const KE_CLIENT_SIZE: usize = CHAIN + (ANSWER_SIZE > X509_SIZE ? ANSWER_SIZE : X509_SIZE)
 
-const CONNECTION: usize = memory.data(<i32>CONNECTION_SIZE, 8)
 const SCRATCH: usize = memory.data(32, 8)
 const LABEL: usize = memory.data(<i32>KE_EXPORTER_LABEL_LENGTH, 8)
 const CONTEXT: usize = memory.data(<i32>KE_EXPORTER_CONTEXT_LENGTH, 8)
 /** "ntske/1" with its length before it (RFC 8915, section 4). */
 const ALPN: usize = memory.data<u8>([7, 0x6e, 0x74, 0x73, 0x6b, 0x65, 0x2f, 0x31])
 
+/** The lent memory; 0 between exchanges. */
+let connection: usize = 0
 let phase: KePhase = KePhase.Idle
 let stage: Stage = Stage.Over
 let failure: u32 = KeFailure.None
@@ -112,11 +114,15 @@ let verdict: u32 = 0xff
 let policy: DatePolicy = DatePolicy.Strict
 let sivOnly: bool = false
 
-/** Begins an exchange over a TCP connection that is there, or about to be. False when one is running. */
-export function keClientStart(settings: KeSettings): bool {
+/**
+ * Begins an exchange over a TCP connection that is there, or about to be. False when one is running. `memory`:
+ * KE_CLIENT_SIZE bytes, 8-aligned, nobody else's until `keClientForget`.
+ */
+export function keClientStart(settings: KeSettings, memory: usize): bool {
   if (phase === KePhase.Running) return false
   keClientForget()
-  tlsClientInit(CONNECTION, settings.trust, settings.dates, ALPN)
+  connection = memory
+  tlsClientInit(connection, settings.trust, settings.dates, ALPN)
   policy = settings.dates
   sivOnly = settings.offer === KeOffer.Siv
   phase = KePhase.Running
@@ -126,28 +132,28 @@ export function keClientStart(settings: KeSettings): bool {
 
 /** Takes received bytes, returns how many: less than `length` when there is work for `keClientStep` first. */
 export function keClientReceive(data: usize, length: u32): u32 {
-  return phase === KePhase.Idle ? length : tlsReceive(CONNECTION, data, length)
+  return phase === KePhase.Idle ? length : tlsReceive(connection, data, length)
 }
 
 /** One slice of work. True while there is more to do at once. */
 export function keClientStep(): bool {
   if (phase === KePhase.Idle) return false
-  const busy = tlsClientStep(CONNECTION)
+  const busy = tlsClientStep(connection)
   return phase === KePhase.Running ? advance() || busy : busy
 }
 
 /** The address of the bytes to send; it may change with every call of another function. */
 export function keClientOutput(): usize {
-  return tlsOutput(CONNECTION)
+  return tlsOutput(connection)
 }
 
 export function keClientOutputLength(): u32 {
-  return phase === KePhase.Idle ? 0 : tlsOutputLength(CONNECTION)
+  return phase === KePhase.Idle ? 0 : tlsOutputLength(connection)
 }
 
 /** The owner has sent `length` bytes of the output. */
 export function keClientSent(length: u32): void {
-  if (phase !== KePhase.Idle) tlsSent(CONNECTION, length)
+  if (phase !== KePhase.Idle) tlsSent(connection, length)
 }
 
 /** TCP has ended, after all its bytes were taken; or the owner's patience has. */
@@ -171,13 +177,16 @@ export function keClientVerdict(): u32 {
 
 /** What was agreed, when the phase is Done. It stands until `keClientStart` or `keClientForget`. */
 export function keClientAnswer(): KeAnswer {
-  return changetype<KeAnswer>(CONNECTION + CHAIN)
+  return changetype<KeAnswer>(connection + CHAIN)
 }
 
-/** Forgets everything, in any phase. */
+/** Forgets everything, in any phase: all the lent memory is wiped, and used no more. */
 export function keClientForget(): void {
-  tlsClientWipe(CONNECTION)
-  wipe(CONNECTION + CHAIN, <u32>(CONNECTION_SIZE - CHAIN))
+  if (connection !== 0) {
+    tlsClientWipe(connection)
+    wipe(connection, <u32>KE_CLIENT_SIZE)
+    connection = 0
+  }
   phase = KePhase.Idle
   stage = Stage.Over
   failure = KeFailure.None
@@ -219,8 +228,8 @@ export function putKeFailure(p: usize, what: u32): usize {
 
 /** What the connection's state asks for; true when there may be more. */
 function advance(): bool {
-  verdict = tlsClientVerdict(CONNECTION)
-  const state = tlsState(CONNECTION)
+  verdict = tlsClientVerdict(connection)
+  const state = tlsState(connection)
   if (state === TlsState.Failed) {
     fail(alertFailure())
     return true
@@ -238,8 +247,8 @@ function advance(): bool {
 /** Handshake and chain are good: asks for keys. */
 function request(): bool {
   const answer = keClientAnswer()
-  const notBefore = x509NotBefore(tlsClientChain(CONNECTION))
-  const notAfter = x509NotAfter(tlsClientChain(CONNECTION))
+  const notBefore = x509NotBefore(tlsClientChain(connection))
+  const notAfter = x509NotAfter(tlsClientChain(connection))
   answerStart(answer, sivOnly)
   answer.notBefore = notBefore
   answer.notAfter = notAfter
@@ -254,21 +263,21 @@ function request(): bool {
   }
   p = putEmptyRecord(p, RecordType.EndOfMessage, true)
   // Not written when the server has closed already; then no response will come either.
-  tlsWrite(CONNECTION, SCRATCH, <u32>(p - SCRATCH))
+  tlsWrite(connection, SCRATCH, <u32>(p - SCRATCH))
   stage = Stage.Response
   return true
 }
 
 function response(state: TlsState): bool {
-  const length = tlsInputLength(CONNECTION)
+  const length = tlsInputLength(connection)
   if (length === 0) {
     if (state !== TlsState.PeerClosed) return false
     fail(KeFailure.ConnectionClosed)
     return true
   }
   const answer = keClientAnswer()
-  const fault = answerTake(answer, tlsInput(CONNECTION), length)
-  tlsConsume(CONNECTION, length)
+  const fault = answerTake(answer, tlsInput(connection), length)
+  tlsConsume(connection, length)
   if (fault !== KeFailure.None) fail(fault)
   else if (answer.ended) beginExport(answer, KeDirection.ClientToServer)
   return true
@@ -282,18 +291,18 @@ function beginExport(answer: KeAnswer, direction: KeDirection): void {
   putAeadContext(CONTEXT, answer.aead, direction)
   const out = toServer ? answer.c2s : answer.s2c
   const length = answer.keyLength
-  tlsExportStart(CONNECTION, LABEL, KE_EXPORTER_LABEL_LENGTH, CONTEXT, KE_EXPORTER_CONTEXT_LENGTH, out, length)
+  tlsExportStart(connection, LABEL, KE_EXPORTER_LABEL_LENGTH, CONTEXT, KE_EXPORTER_CONTEXT_LENGTH, out, length)
 }
 
 function exported(): bool {
-  if (!tlsExported(CONNECTION)) return true
+  if (!tlsExported(connection)) return true
   if (stage === Stage.ExportC2s) {
     beginExport(keClientAnswer(), KeDirection.ServerToClient)
     return true
   }
   phase = KePhase.Done
   stage = Stage.Over
-  tlsClientClose(CONNECTION)
+  tlsClientClose(connection)
   return true
 }
 
@@ -301,12 +310,12 @@ function fail(what: u32): void {
   failure = what
   phase = KePhase.Failed
   stage = Stage.Over
-  wipe(CONNECTION + CHAIN, <u32>(CONNECTION_SIZE - CHAIN))
-  tlsClientClose(CONNECTION)
+  wipe(connection + CHAIN, <u32>(KE_CLIENT_SIZE - CHAIN))
+  tlsClientClose(connection)
 }
 
 function alertFailure(): u32 {
-  const alert = tlsAlert(CONNECTION)
+  const alert = tlsAlert(connection)
   if ((alert & ALERT_RECEIVED) !== 0) return KeFailure.AlertReceived | (alert & 0xff)
   if (verdict !== NO_VERDICT && !verdictPasses(policy, verdict)) return KeFailure.Certificate | verdict
   return KeFailure.AlertSent | (alert & 0xff)

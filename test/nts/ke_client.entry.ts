@@ -3,6 +3,7 @@
 import { drbgSeed } from '../../firmware/crypto/drbg'
 import { ANSWER_SIZE, answerStart, answerTake } from '../../firmware/nts/ke_answer'
 import {
+  KE_CLIENT_SIZE,
   KE_SETTINGS_SIZE,
   KeAnswer,
   KeSettings,
@@ -30,6 +31,7 @@ export const DATA: usize = memory.data(32768, 8)
 export const OUT: usize = memory.data(256, 8)
 const NAME: usize = memory.data(512, 8)
 const TRUST = changetype<Trust>(memory.data(<i32>TRUST_SIZE, 8))
+const CONNECTION: usize = memory.data(<i32>KE_CLIENT_SIZE, 8)
 const SETTINGS = changetype<KeSettings>(memory.data(<i32>KE_SETTINGS_SIZE, 8))
 
 export function data(): usize {
@@ -49,7 +51,7 @@ export function start(nameLength: u32, earliest: u32, latest: u32, dates: u32, o
   SETTINGS.trust = changetype<usize>(TRUST)
   SETTINGS.dates = dates
   SETTINGS.offer = offer
-  return keClientStart(SETTINGS)
+  return keClientStart(SETTINGS, CONNECTION)
 }
 
 /** A failure in words at OUT; returns its length. */
