@@ -27,6 +27,7 @@ import {
 } from '../hal/abi'
 import {
   ClockState,
+  clockContradicted,
   clockErrorNanos,
   clockInit,
   clockNow,
@@ -66,6 +67,7 @@ import { ubloxInit, ubloxPoll } from './drivers/ublox'
 import { ethernetDeadline, ethernetPoll, ethernetStart } from './drivers/w5500_ethernet'
 import {
   receiverBytes,
+  receiverContradicted,
   receiverHint,
   receiverInit,
   receiverLabel,
@@ -205,7 +207,10 @@ function takeReceiver(now: u64): void {
     ubloxDue = now
   }
   if (now >= ubloxDue) ubloxDue = ubloxPoll(now)
-  if (!receiverPoll(now)) return
+  if (!receiverPoll(now)) {
+    if (receiverContradicted()) clockContradicted(receiverLabel())
+    return
+  }
   const before = clockState()
   clockPulse(receiverLabel(), now)
   // What waits for the time need not wait for the next second too.

@@ -210,8 +210,7 @@ export function clockNow(out: Instant, atTicks: u64): void {
 /** Bound of |clockNow - UTC| at a tick, ns; `ERROR_UNKNOWN` when nothing is known. */
 export function clockErrorNanos(atTicks: u64): u64 {
   if (state === ClockState.Vouched) return networkBound(atTicks) + (atTicks < slewEnd ? slewSize : 0)
-  if (state >= ClockState.Locked)
-    return max(disciplineBound(atTicks), disputed) + (atTicks < slewEnd ? slewSize : 0)
+  if (state >= ClockState.Locked) return max(disciplineBound(atTicks), disputed) + (atTicks < slewEnd ? slewSize : 0)
   if (state === ClockState.Unknown || restoredError === ERROR_UNKNOWN) return ERROR_UNKNOWN
   const elapsed = <i64>(atTicks - restoredTicks)
   return restoredError + (elapsed > 0 ? (RESTORED_GROWTH * <u64>elapsed) >> 24 : 0)
@@ -222,6 +221,12 @@ export function clockLeap(atTicks: u64): u32 {
   if (clockStratum() === 16) return 3
   lineAt(lineFor(atTicks), atTicks, HERE)
   return leapIndicator(HERE.seconds)
+}
+
+/** A leap second is so near that POSIX seconds of others may mean either side of it. */
+export function clockLeapIsNear(atTicks: u64): bool {
+  lineAt(lineFor(atTicks), atTicks, HERE)
+  return leapNear(HERE.seconds)
 }
 
 /** TAI - UTC in seconds; 0: nobody has told. */
@@ -378,11 +383,12 @@ export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNan
 
 /** An authenticated majority of servers has spoken. `now` is the present tick. */
 export function clockQuorum(quorum: Quorum, now: u64): void {
+  const seconds = quorum.utc / 1_000_000_000
+  if (leapNear(seconds)) return
   vouchQuorum(quorum.ticks, quorum.low, quorum.high)
   networkHear(quorum)
-  const seconds = quorum.utc / 1_000_000_000
   judgeLeap(seconds)
-  if (leapNear(seconds) || !networkLeads(quorum, now)) return
+  if (!networkLeads(quorum, now)) return
   lineAt(lineFor(now), now, FROM)
   // Unlabelled pulses know where seconds begin, unless the servers know better.
   if (rehearsed && !vouchWhole(PULSE_SLACK, phaseOf(quorum.ticks))) unlearn()
@@ -493,7 +499,7 @@ function skyIsBelieved(pulse: Pulse): bool {
     verdict = vouchPulse(pulse.ticks, pulse.second * 1_000_000_000, error, elapsed)
     // The line itself. While it lies where the servers say, they cannot tell whether a pulse is the better one.
     leapUtc(HERE, THERE)
-    const own = THERE.seconds * 1_000_000_000 + <i64>(((<u64>THERE.fraction) * 1_000_000_000) >> 32)
+    const own = THERE.seconds * 1_000_000_000 + <i64>((<u64>THERE.fraction * 1_000_000_000) >> 32)
     wrong = vouchCompare(pulse.ticks, own, PULSE_SLACK, elapsed) === Vouch.Disagrees
     if (vouchDisagreement() !== Disagreement.None && !vouchCentral(own, elapsed)) disputed = vouchFarthest(own, elapsed)
   }

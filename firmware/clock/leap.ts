@@ -63,6 +63,11 @@ export function leapVeto(): void {
   agreed = 0
 }
 
+/** The pulse announces a leap second that was vetoed. */
+export function leapIsVetoed(pulse: Pulse): bool {
+  return vetoed !== 0 && pulse.leapWarning !== 0 && pulse.leapAt + 1 === vetoed
+}
+
 /** Takes a majority of servers' word for a leap second at the end of the UTC day of `now`: +1 or -1. */
 export function leapTell(announced: i64, now: i64): void {
   const end = (now / DAY + 1) * DAY

@@ -6,7 +6,9 @@
 //
 // Times are POSIX nanoseconds (i64: good until 2262). The quorum gets wider with age: `WANDER` for what the crystal may do
 // beyond the frequency at which the caller says it runs. One contradiction is noise on a wire; CONTRADICTIONS in a row raise
-// the alarm, and only AGREEMENTS in a row clear it again. No floating point: this runs once for each pulse and each quorum.
+// the alarm. Only AGREEMENTS in a row in the middle half of the interval clear it again: what is being dragged away lies in
+// and out of an interval that is wide and narrow by turns. For servers whose middle is not the truth, PATIENCE in a row
+// anywhere. No floating point: this runs once for each pulse and each quorum.
 
 /** What a comparison came to. */
 export const enum Vouch {
@@ -44,6 +46,7 @@ const NEAR: i64 = 50_000_000
 
 const CONTRADICTIONS: u32 = 3
 const AGREEMENTS: u32 = 60
+const PATIENCE: u32 = 900
 
 let quorumTicks: u64 = 0
 let quorumLow: i64 = 0
@@ -52,6 +55,8 @@ let quorumValid: bool = false
 /** Pulses in a row that the quorum contradicted, and that it confirmed. */
 let contradicted: u32 = 0
 let confirmed: u32 = 0
+/** Of the latter those in a row that lay in the middle half. */
+let central: u32 = 0
 let alarm: Disagreement = Disagreement.None
 let latest: Disagreement = Disagreement.None
 let raised: u32 = 0
@@ -60,6 +65,7 @@ export function vouchInit(): void {
   quorumValid = false
   contradicted = 0
   confirmed = 0
+  central = 0
   alarm = Disagreement.None
   latest = Disagreement.None
   raised = 0
@@ -104,10 +110,13 @@ export function vouchPulse(ticks: u64, utc: i64, error: i64, elapsed: i64): Vouc
   const verdict = vouchCompare(ticks, utc, error, elapsed)
   if (verdict === Vouch.Disagrees) {
     confirmed = 0
+    central = 0
     if (++contradicted >= CONTRADICTIONS) raise(latest)
   } else if (verdict === Vouch.Agrees) {
     contradicted = 0
-    if (++confirmed >= AGREEMENTS) alarm = Disagreement.None
+    confirmed++
+    central = vouchCentral(utc, elapsed) ? central + 1 : 0
+    if (central >= AGREEMENTS || confirmed >= PATIENCE) alarm = Disagreement.None
   }
   return verdict
 }
@@ -115,7 +124,27 @@ export function vouchPulse(ticks: u64, utc: i64, error: i64, elapsed: i64): Vouc
 /** Raises the alarm for a reason that no pulse shows. It is cleared by pulses that agree, as ever. */
 export function vouchAlarm(why: Disagreement): void {
   confirmed = 0
+  central = 0
   raise(why)
+}
+
+/** `utc` lies in the middle half of what the quorum said, `elapsed` nanoseconds ago. */
+export function vouchCentral(utc: i64, elapsed: i64): bool {
+  const margin = (quorumHigh - quorumLow) / 4
+  return utc - elapsed >= quorumLow + margin && utc - elapsed <= quorumHigh - margin
+}
+
+/** How far the truth may be from `utc`, when it is where the quorum said, ns. */
+export function vouchFarthest(utc: i64, elapsed: i64): u64 {
+  const age = elapsed < 0 ? -elapsed : elapsed
+  return <u64>(max(utc - elapsed - quorumLow, quorumHigh - utc + elapsed) + ((age * WANDER) >> 20))
+}
+
+/** Some whole second may begin `elapsed` nanoseconds after the quorum's tick, give or take `error`. */
+export function vouchWhole(error: i64, elapsed: i64): bool {
+  const slack = error + (((elapsed < 0 ? -elapsed : elapsed) * WANDER) >> 20)
+  const latestSecond = ((quorumHigh + elapsed + slack) / NANOS) * NANOS
+  return latestSecond >= quorumLow + elapsed - slack
 }
 
 /** The alarm `gnss-disagrees`; None: all is well, or nobody can tell. */

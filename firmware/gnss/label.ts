@@ -350,6 +350,8 @@ function judge(): bool {
     publish()
     return true
   }
+  // What is withheld only because an earlier clock says otherwise may be shown to others who know the time.
+  if (fault === LabelFault.HintDisagrees) fill()
   if (fault === LabelFault.TimTpDisagrees) lose(fault)
   else withhold(fault)
   return false
@@ -371,6 +373,17 @@ function objection(): u32 {
 }
 
 function publish(): void {
+  fill()
+  LABEL.valid = 1
+  reason = LabelFault.None
+  // The valid label is the earlier clock of the next one.
+  hinted = true
+  hintSecond = second
+  hintTicks = <i64>pulseTicks - (inLeap ? SECOND : 0)
+  hintError = SECOND / 1000
+}
+
+function fill(): void {
   const sawtooth = tpPulse === pulseNumber ? tpLatePicos : 0
   LABEL.ticks = pulseTicks
   LABEL.second = second
@@ -382,13 +395,6 @@ function publish(): void {
   LABEL.leapWarning = announced ? <i8>leapChange : 0
   LABEL.leapAt = announced ? leapAt : 0
   LABEL.rollover = rolled ? 1 : 0
-  LABEL.valid = 1
-  reason = LabelFault.None
-  // The valid label is the earlier clock of the next one.
-  hinted = true
-  hintSecond = second
-  hintTicks = <i64>pulseTicks - (inLeap ? SECOND : 0)
-  hintError = SECOND / 1000
 }
 
 /** Not valid, but the count of seconds goes on. */

@@ -16,6 +16,7 @@ import { Ubx } from '../drivers/ubx_frame'
 import { Instant } from '../time/instant'
 import { BUILD_SECOND } from './build_date'
 import {
+  LabelFault,
   labelBystander,
   labelEdge,
   labelEdgesLost,
@@ -85,6 +86,8 @@ let burstTicks: u64 = 0
 let lastByteTicks: u64 = 0
 let stallTicks: u64 = 0
 let ready: bool = false
+/** A label was withheld because an earlier clock contradicts it. */
+let contradicted: bool = false
 let bestSource: u32 = TimeSource.None
 let bestSourceTicks: u64 = 0
 /** The last GGA or RMC of this burst said that there is a fix at the time of day in FIX_TIME. */
@@ -103,6 +106,7 @@ export function receiverInitAt(built: i64): void {
   lastByteTicks = 0
   stallTicks = 0
   ready = false
+  contradicted = false
   bestSource = TimeSource.None
   nmeaFixed = false
 }
@@ -146,6 +150,16 @@ export function receiverPoll(now: u64): bool {
   const told = ready && labelPulse().valid !== 0
   ready = false
   return told
+}
+
+/**
+ * True when a label has been withheld since the last call because an earlier clock contradicts it: `receiverLabel()` has it, not
+ * valid. Whoever knows the time from elsewhere may judge it.
+ */
+export function receiverContradicted(): bool {
+  const told = contradicted
+  contradicted = false
+  return told && labelReason() === LabelFault.HintDisagrees
 }
 
 /** The last labelled pulse. Its `valid` falls to 0 as soon as anything disagrees. */
@@ -249,8 +263,10 @@ function sameTimeOfDay(): bool {
 
 function onReport(ticks: u64, fresh: bool): void {
   if (!isBestSource(REPORT.source, ticks)) return
-  if (fresh && belongs(ticks) && reportOnSecond(REPORT)) ready = labelReport(REPORT) || (ready && receiverValid())
-  else labelBystander(REPORT)
+  if (fresh && belongs(ticks) && reportOnSecond(REPORT)) {
+    ready = labelReport(REPORT) || (ready && receiverValid())
+    contradicted = labelReason() === LabelFault.HintDisagrees
+  } else labelBystander(REPORT)
 }
 
 function isBestSource(source: u32, ticks: u64): bool {

@@ -14,6 +14,7 @@ import {
   ClockState,
   clockErrorNanos,
   clockFrequency,
+  clockLeapIsNear,
   clockNoQuorum,
   clockNow,
   clockOnDisagree,
@@ -33,6 +34,7 @@ import {
   upstreamCertificateTime,
   upstreamCount,
   upstreamCrystal,
+  upstreamForgetSamples,
   upstreamJudge,
   upstreamOption,
   upstreamSamples,
@@ -107,6 +109,11 @@ export function trustPoll(now: u64): void {
   const known = clockRateIsKnown()
   upstreamCrystal(known ? clockFrequency() : 0, known ? WANDER_KNOWN : WANDER_UNKNOWN)
   tellTime(now)
+  if (clockLeapIsNear(now)) {
+    upstreamForgetSamples()
+    seen = upstreamSamples()
+    clockNoQuorum()
+  }
   if (upstreamSamples() === seen) return
   seen = upstreamSamples()
   consider(now)
@@ -123,8 +130,11 @@ function tellTime(now: u64): void {
   const slack = <i64>(error / <u64>NANOS) + 1
   upstreamCertificateTime(NOW.seconds - slack, NOW.seconds + slack, dates)
   const synchronised = clockState() >= ClockState.Locked
-  if (!synchronised) judged = false
-  else if (!judged || now >= judgeDue) {
+  if (!synchronised) {
+    judged = false
+    // Keys from the flash were never held against the present time; it may be known well enough to decide.
+    if (upstreamUndecided() !== 0) judge(NOW.seconds - slack, NOW.seconds + slack)
+  } else if (!judged || now >= judgeDue) {
     judged = true
     judgeDue = now + HOUR
     judge(NOW.seconds - slack, NOW.seconds + slack)

@@ -16,18 +16,20 @@ import {
   AssociationFlag,
   associationDistrust,
   associationDue,
+  associationFilter,
   associationHas,
   associationInit,
   associationKeBegin,
   associationKeDone,
   associationKeFailed,
+  associationKeUnreached,
   associationMissed,
   associationSession,
   associationSource,
   associationWants,
   Want,
 } from '../ntp/association'
-import { Crystal } from '../ntp/clock_filter'
+import { Crystal, filterClear } from '../ntp/clock_filter'
 import { Selection, SOURCES_MAX, select, selection, sourceAt } from '../ntp/select'
 import { TICKS_PER_SECOND } from '../ntp/ticks'
 import { Kept, keeperForget, keeperLoad, keeperStore } from '../nts/association_keeper'
@@ -182,6 +184,11 @@ export function upstreamUndecided(): u32 {
   return undecided
 }
 
+/** No sample of before may be compared with those of after: a leap second has come between. */
+export function upstreamForgetSamples(): void {
+  for (let i: u32 = 0; i < count; i++) filterClear(associationFilter(upstreamAssociation(i)))
+}
+
 /** Nothing that server `index` has said is to be believed; a new key exchange follows, with back-off. */
 export function upstreamDistrust(index: u32): void {
   associationDistrust(upstreamAssociation(index))
@@ -274,7 +281,7 @@ function goOn(now: u64): bool {
   const progress = kePoll(now)
   if (progress === Progress.Done) exchanged(a, now)
   else if (progress === Progress.Failed) {
-    failed(a, keFailure())
+    failed(a, keFailure(), now)
     if (keWantsSivOnly() && !associationHas(a, AssociationFlag.SivOnly)) {
       a.flags |= AssociationFlag.SivOnly
       a.keDue = now
@@ -295,7 +302,7 @@ function resolved(progress: Progress, now: u64): void {
     a.address = address
     if (address === 0) associationMissed(a, now)
   } else if (errand === Errand.NtpName) settled(a, address, now)
-  else if (address === 0) failed(a, ErrandFailure.NoAddress)
+  else if (address === 0) failed(a, ErrandFailure.NoAddress, now)
   else {
     errand = Errand.KeyExchange
     // The NTP server is the same machine unless the answer names another.
@@ -318,7 +325,7 @@ function exchanged(a: Association, now: u64): void {
 function settled(a: Association, address: u32, now: u64): void {
   if (address === 0) {
     keForget()
-    failed(a, ErrandFailure.NoServer)
+    failed(a, ErrandFailure.NoServer, now)
     return
   }
   const session = associationSession(a)
@@ -331,8 +338,10 @@ function settled(a: Association, address: u32, now: u64): void {
   errand = Errand.None
 }
 
-function failed(a: Association, failure: u32): void {
-  associationKeFailed(a, failure)
+function failed(a: Association, failure: u32, now: u64): void {
+  const unreached: bool = failure === ErrandFailure.NoAddress || failure === ErrandFailure.NoConnection
+  if (unreached) associationKeUnreached(a, failure, now)
+  else associationKeFailed(a, failure)
   errand = Errand.None
 }
 
