@@ -5,7 +5,8 @@
 //
 // Sans-IO: net/upstream.ts moves the bytes. A key exchange is wanted when there is no session, no cookie, after a NAK that no
 // good answer followed, after REFRESH, and when a server has been silent for long; its attempts back off from 16 s by
-// doubling to 36 h, and the count starts anew only when a reply was authentic (RFC 8915 section 4.2). Until
+// doubling to 36 h, and the count starts anew only when a reply was authentic (RFC 8915 section 4.2). A server that no attempt has
+// reached was not troubled by any: after a day without network it is asked within 17 minutes. Until
 // one succeeds the old keys and cookies stay in use. A server configured without NTS is asked without it, one with NTS never.
 
 import { drbgGenerate } from '../crypto/drbg'
@@ -73,6 +74,8 @@ export class Association {
   /** Key exchanges that succeeded; attempts since the last answer under their keys. */
   keCount: u32
   keAttempts: u32
+  /** Doublings of the wait between attempts. */
+  keBackoff: u32
   /** The last failure, as net/upstream.ts names it; 0: none. */
   keFailure: u32
   naks: u32
@@ -96,6 +99,8 @@ export const ASSOCIATION_SIZE: u32 = <u32>SESSION + SESSION_SIZE
 /** The first attempts at a key exchange may come at once; then 2^4 s, doubled up to 2^17 s. */
 const KE_FIRST: u32 = 4
 const KE_MOST: u32 = 17
+/** While the server cannot be reached at all: 2^10 s at most. */
+const KE_UNREACHED: u32 = 10
 
 /** chrony's ntsrefresh: keys are renewed after four weeks. */
 const REFRESH: u64 = TICKS_PER_SECOND * 2_419_200
@@ -237,6 +242,7 @@ export function associationReceive(
   a.flags &= ~(AssociationFlag.Asking | AssociationFlag.Nak)
   // Authentic: the keys work, and the next trouble starts from the beginning.
   a.keAttempts = 0
+  a.keBackoff = 0
   if (verdict === ReplyVerdict.Good && takeSample(a, t4, spread, crystal)) heard(a, now)
   else refused(a, verdict, now)
   return verdict
@@ -246,9 +252,9 @@ export function associationReceive(
 
 /** A key exchange begins; its result will be told. */
 export function associationKeBegin(a: Association, now: u64): void {
-  const exponent = min<u32>(KE_FIRST + a.keAttempts, KE_MOST)
+  a.keDue = now + (TICKS_PER_SECOND << (KE_FIRST + a.keBackoff))
+  if (KE_FIRST + a.keBackoff < KE_MOST) a.keBackoff += 1
   a.keAttempts += 1
-  a.keDue = now + (TICKS_PER_SECOND << exponent)
 }
 
 /** The session has been filled anew, by a key exchange or from flash. */
@@ -263,6 +269,13 @@ export function associationKeDone(a: Association, fresh: bool, now: u64): void {
 
 export function associationKeFailed(a: Association, failure: u32): void {
   a.keFailure = failure
+}
+
+/** The key exchange has failed without a byte from the server: its name or the way to it is missing. */
+export function associationKeUnreached(a: Association, failure: u32, now: u64): void {
+  a.keFailure = failure
+  a.keDue = min(a.keDue, now + (TICKS_PER_SECOND << KE_UNREACHED))
+  if (KE_FIRST + a.keBackoff > KE_UNREACHED) a.keBackoff -= 1
 }
 
 /** What this server has said is not to be believed: keys, cookies and samples go. A key exchange is wanted, with back-off. */

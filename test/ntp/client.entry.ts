@@ -11,6 +11,7 @@ import {
   associationInit,
   associationKeBegin,
   associationKeDone,
+  associationKeUnreached,
   associationMissed,
   associationPoll,
   associationReceive,
@@ -116,6 +117,9 @@ export function flags(): u32 {
 }
 export function poll(): i32 {
   return associationPoll(a()).poll
+}
+export function keUnreached(now: u64): void {
+  associationKeUnreached(a(), 1, now)
 }
 export function keAttempts(): u32 {
   return a().keAttempts

@@ -357,6 +357,26 @@ describe('key exchanges', () => {
     ])
   })
 
+  it('are tried every 17 minutes while the server cannot be reached, and back off when it refuses again', () => {
+    x['init'](true, 4, 10, SECOND)
+    let now = SECOND
+    const wait = (reached: boolean): number => {
+      x['keBegin'](now)
+      if (!reached) x['keUnreached'](now)
+      const due = x['due'](now) as bigint
+      const seconds = Number((due - now) / SECOND)
+      now = due
+      return seconds
+    }
+    const away = Array.from({ length: 90 }, () => wait(false))
+    expect(away.slice(0, 8)).toEqual([16, 32, 64, 128, 256, 512, 1024, 1024])
+    expect(away.slice(8).every((seconds) => seconds === 1024)).toBe(true)
+    expect(Array.from({ length: 9 }, () => wait(true))).toEqual([
+      1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072, 131_072,
+    ])
+    expect([wait(false), wait(true)]).toEqual([1024, 65_536])
+  })
+
   it('start their back-off anew only when a reply was authentic', () => {
     x['init'](true, 4, 10, SECOND)
     x['keBegin'](SECOND)
