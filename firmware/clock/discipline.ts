@@ -43,6 +43,7 @@ import {
 } from './doubt'
 import {
   estimatorAdvance,
+  estimatorCaution,
   estimatorForget,
   estimatorInit,
   estimatorPhaseSigma,
@@ -54,6 +55,7 @@ import {
   estimatorStart,
   estimatorTakeBack,
   estimatorUpdate,
+  estimatorVariance,
   estimatorWork,
 } from './estimator'
 import { holdActive, holdBegin, holdEnd, holdRenumber, holdStep, holdVariance } from './hold'
@@ -153,6 +155,8 @@ let secondTicks: u64 = 0
 let asked: bool = false
 let receiverError: f64 = 0
 let lastDifference: f64 = 0
+/** As of the last `publish`, ns. */
+let phaseSigma: f64 = 0
 /** The bound at `secondTicks` (ns), and its growth per 2^24 ticks. */
 let bound: u64 = 0
 let boundGrowth: u64 = 0
@@ -365,13 +369,12 @@ function start(): void {
 
 /** The gate. After an outage a late capture may have been taken for the truth: then the first early one tells. */
 function believable(difference: f64, extra: f64): bool {
-  const rust = estimatorPhaseSigma()
-  if (rust * rust > RUSTY * RUSTY + 4 * noiseVariance()) accepted = 0
+  if (estimatorVariance() > RUSTY * RUSTY + 4 * noiseVariance()) accepted = 0
   if (accepted === 0) estimatorRemember()
   else if (accepted >= CONFIDENT) estimatorForget()
-  const spread = estimatorSpread(extra)
-  if (difference < 0) return -difference <= lateGate() * spread
-  if (difference <= GATE * spread) return true
+  const gate = difference < 0 ? lateGate() : GATE
+  if (difference * difference <= gate * gate * estimatorSpread(extra)) return true
+  if (difference < 0) return false
   if (accepted === 0 || accepted >= CONFIDENT || difference > LATEST_CAPTURE || !estimatorTakeBack()) return false
   accepted = 0
   return true
@@ -388,7 +391,7 @@ function follow(difference: f64, extra: f64, ticks: u64): Verdict {
   publish(ticks)
   if (accepted < CONFIDENT) return Verdict.Accepted
   doubtSettle(second)
-  oscillatorObserve(MODEL, estimatorPhaseSigma())
+  oscillatorObserve(MODEL, phaseSigma)
   return Verdict.Accepted
 }
 
@@ -426,9 +429,10 @@ function publish(ticks: u64): void {
   let phase = receiverError + captureResidual + HALF_TICK + doubtNanos(second)
   let growth = 1 + doubtGrowth()
   if (stage === Stage.Following) {
-    const now = BOUND_SIGMAS * estimatorPhaseSigma()
+    phaseSigma = estimatorPhaseSigma()
+    const now = BOUND_SIGMAS * phaseSigma
     const variance = holdActive() ? holdVariance(second + <i64>SECANT) : estimatorPhaseVariance(SECANT)
-    const later = BOUND_SIGMAS * sqrt<f64>(variance)
+    const later = sigmas * sqrt<f64>(variance)
     phase += now + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)
     growth += Math.max(later - now, 0) * (1 / SECANT)
   } else {

@@ -50,7 +50,14 @@ const WARM_UP_DRIFT: f64 = 7
  */
 const TURNED_AFTER: f64 = 4
 const TURNED_DRIFT: f64 = 0.15
-const UNLEARNT: f64 = 1200
+const UNLEARNT: f64 = 2400
+/** After LONG seconds without pulses a crystal that was known for less than LEARNT seconds may be this much more touchy. */
+const LONG: f64 = 30
+const LEARNT: f64 = 300
+const TOUCHY: f64 = 16
+
+/** So many seconds make the deviations half as wrong. */
+const NOVICE: f64 = 120
 
 /** After a holdover the drift is anything that a thermostat does, ns/s/s. */
 const HELD_DRIFT: f64 = 0.3
@@ -116,6 +123,8 @@ let gained: f64 = 0
 /** The next rival to be worked off; 0: none. The one whose turn it is to renew its gains. */
 let rival: u32 = 0
 let turn: u32 = 1
+/** The main filter's limits have not been looked after since its last update. */
+let unchecked: bool = false
 /** Seconds since the rivals were started, up to YOUNG. */
 let young: u32 = 0
 let workSeconds: f64 = 0
@@ -191,7 +200,7 @@ export function estimatorHold(frequency: f64, phaseVariance: f64, frequencyVaria
 
 /** Seconds pass: 1, or more when nobody has called for a while. */
 export function estimatorAdvance(seconds: f64): void {
-  if (rival !== 0) finish()
+  if (rival !== 0 || unchecked) finish()
   gained += estimatorRate() * seconds
   if (owed < TURNED_AFTER && owed + seconds >= TURNED_AFTER) MAIN.p22 += turnedVariance()
   owed += seconds
@@ -214,9 +223,14 @@ export function estimatorDrift(): f64 {
   return MAIN.drift
 }
 
-/** Standard deviation of a measurement's difference from the line; `extra`: a variance on top of the learnt one. */
+/** Variance of a measurement's difference from the line; `extra`: a variance on top of the learnt one. */
 export function estimatorSpread(extra: f64): f64 {
-  return sqrt<f64>(MAIN.p00 + noiseVariance() + extra)
+  return MAIN.p00 + noiseVariance() + extra
+}
+
+/** Variance of the phase now, ns^2. */
+export function estimatorVariance(): f64 {
+  return MAIN.p00
 }
 
 /**
@@ -224,8 +238,11 @@ export function estimatorSpread(extra: f64): f64 {
  * done by `estimatorWork`.
  */
 export function estimatorUpdate(difference: f64, extra: f64): f64 {
-  if (rival !== 0) finish()
+  if (rival !== 0 || unchecked) finish()
   lessons += 1
+  // The drift after a gap is anything that a thermostat has made of it meanwhile.
+  if (owed > OWED_MOST) MAIN.p22 = Math.max(MAIN.p22, turnedVariance())
+  if (owed > LONG && lessons < LEARNT) MAIN.wander = Math.max(MAIN.wander, TOUCHY)
   const surprise = difference - MAIN.phase
   noiseLearn(surprise, MAIN.p00 + extra)
   measured = difference
@@ -233,7 +250,7 @@ export function estimatorUpdate(difference: f64, extra: f64): f64 {
   mainSpread = MAIN.p00 + variance
   mainScore = (surprise * surprise) / mainSpread
   update(MAIN, surprise, variance)
-  if (!clampSane(MAIN)) challenge()
+  unchecked = true
   handedPhase = MAIN.phase
   MAIN.phase = 0
   SHADOW.phase -= handedPhase
@@ -253,6 +270,11 @@ export function estimatorRefuse(difference: f64, extra: f64): void {
 
 /** Works off one rival. True while there are more. */
 export function estimatorWork(): bool {
+  if (unchecked) {
+    unchecked = false
+    if (!clampSane(MAIN)) challenge()
+    return rival !== 0
+  }
   if (rival === 0) return false
   const filter = changetype<Filter>(BANK + <usize>rival * FILTER_SIZE)
   if (rival === turn || young < YOUNG) renewGains(filter)
@@ -311,6 +333,11 @@ export function estimatorPhaseSigma(): f64 {
 
 export function estimatorFrequencySigma(): f64 {
   return sqrt<f64>(MAIN.p11)
+}
+
+/** By how much the deviations may be too small, because little has been learnt of the noise. */
+export function estimatorCaution(): f64 {
+  return 1 + NOVICE / (lessons + NOVICE)
 }
 
 /** The learnt standard deviation of one capture, ns; the share of late ones; process noise over its first guess. */
@@ -453,7 +480,7 @@ function clampSane(f: Filter): bool {
 }
 
 function turnedVariance(): f64 {
-  const drift = TURNED_DRIFT * (1 + UNLEARNT / (lessons + 300))
+  const drift = TURNED_DRIFT * (1 + UNLEARNT / (lessons + 150))
   return drift * drift * MAIN.wander
 }
 

@@ -55,12 +55,12 @@ export function noiseLearn(difference: f64, known: f64): void {
   const square = difference * difference
   const gate = lateGate()
   const late = difference < 0 && square > gate * gate * spread
-  share += ((late ? 1.0 : 0.0) - share) / SHARE_MEMORY
+  share += ((late ? 1.0 : 0.0) - share) * (1 / SHARE_MEMORY)
   // While the line is known no better than the capture, little is learnt about the capture.
   if (late || known > 4 * variance) return
   const seen = square > CUT * CUT * spread ? CUT * CUT * spread : square
   if (worth < MEMORY) worth++
-  variance += (seen / CUT_MEAN - spread) / worth
+  variance += (seen * (1 / CUT_MEAN) - spread) / worth
   if (!(variance > VARIANCE_LEAST)) variance = VARIANCE_LEAST
   if (variance > VARIANCE_MOST) variance = VARIANCE_MOST
 }

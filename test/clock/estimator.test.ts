@@ -40,7 +40,7 @@ function follow(seconds: number, crystal: Crystal, seed = 1): number {
     const late = random.uniform() < crystal.late ? 2000 + 4000 * random.uniform() : 0
     const seen = error + crystal.capture * random.normal() - late
     const gate = seen < 0 ? exports['lateGate']() : 5
-    if (Math.abs(seen) <= gate * exports['spread'](0)) error -= exports['update'](seen, 0)
+    if (seen * seen <= gate * gate * exports['spread'](0)) error -= exports['update'](seen, 0)
     else exports['refuse'](seen, 0)
     if (k >= seconds / 2) squares += error * error
     while (exports['work']());
