@@ -430,7 +430,8 @@ function publish(ticks: u64): void {
   let growth = 1 + doubtGrowth()
   if (stage === Stage.Following) {
     phaseSigma = estimatorPhaseSigma()
-    const now = BOUND_SIGMAS * phaseSigma
+    const sigmas = BOUND_SIGMAS * estimatorCaution()
+    const now = sigmas * phaseSigma
     const variance = holdActive() ? holdVariance(second + <i64>SECANT) : estimatorPhaseVariance(SECANT)
     const later = sigmas * sqrt<f64>(variance)
     phase += now + (accepted < CONFIDENT ? LATEST_CAPTURE : 0)

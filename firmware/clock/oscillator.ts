@@ -28,7 +28,7 @@ import {
   forecastStart,
   forecastStep,
 } from './oscillator_forecast'
-import { BLOCK, historyAdd, historyClear, NO_TEMPERATURE } from './oscillator_history'
+import { BLOCK, historyAdd, historyClear, historyEnd, historyFirst, NO_TEMPERATURE } from './oscillator_history'
 import { memoryNote } from './oscillator_memory'
 import {
   searchBest,
@@ -73,6 +73,13 @@ const CATCH_UP: i32 = 1
  * the crystal need not be of its kind. Measured over many worlds (docs/decisions/0014-holdover.md).
  */
 const CAUTION: f64 = 1.5
+/**
+ * A short history says little of the hours to come: after a history of UNSEEN seconds a holdover's sigmas are 1 + UNTOLD / 2 times as large
+ * once it has lasted UNTRIED seconds.
+ */
+const UNTOLD: f64 = 3
+const UNSEEN: f64 = 3600
+const UNTRIED: f64 = 1800
 
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
 const TO: Stamp = changetype<Stamp>(memory.data(16, 8))
@@ -258,7 +265,9 @@ export function oscillatorRate(ahead: u32): f64 {
 function cautionAt(ahead: f64): f64 {
   if (ahead < cautionFrom || ahead >= cautionFrom + <f64>BLOCK) {
     cautionFrom = ahead
-    caution = CAUTION * trialCaution((offset + ahead) / <f64>BLOCK)
+    const seen = <f64>(historyEnd() - historyFirst()) * (<f64>BLOCK / UNSEEN)
+    const untold = (UNTOLD * Math.min(ahead / UNTRIED, 1)) / (1 + seen * seen)
+    caution = CAUTION * (1 + untold) * trialCaution((offset + ahead) / <f64>BLOCK)
   }
   return caution
 }
