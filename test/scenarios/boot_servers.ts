@@ -41,8 +41,8 @@ export interface NtsServerOptions {
   latency: number
   jitter: number
   stratum: number
-  /** Leap indicator that it announces. */
-  leap: number
+  /** Leap indicator that it announces; undefined: the right one. */
+  leap: number | undefined
   /** Does not exist. */
   silent: boolean
   /** POSIX seconds. */
@@ -221,7 +221,7 @@ export class NtsServers {
 
   private header(request: Buffer, server: NtsServerOptions, received: number, sent: number): Buffer {
     const reply = Buffer.alloc(48)
-    reply[0] = (server.leap << 6) | (4 << 3) | 4
+    reply[0] = (this.leap(server, received) << 6) | (4 << 3) | 4
     reply[1] = server.stratum
     reply.writeInt8(-23, 3)
     // 15 us of root dispersion.
@@ -231,6 +231,14 @@ export class NtsServers {
     reply.writeBigUInt64BE(this.timestamp(received, server.lies), 32)
     reply.writeBigUInt64BE(this.timestamp(sent, server.lies), 40)
     return reply
+  }
+
+  /** The true one on the day that it ends, unless the story says otherwise. */
+  private leap({ leap }: NtsServerOptions, nanos: number): number {
+    const { sky } = this.board.world
+    const left = sky.leapMidnight() - this.board.world.utc(nanos).seconds
+    if (leap !== undefined) return leap
+    return sky.leapChange() === 0 || left <= 0 || left > 86_400 ? 0 : sky.leapChange() > 0 ? 1 : 2
   }
 
   private timestamp(nanos: number, lies: number): bigint {

@@ -10,16 +10,18 @@
 //     - { from: 60s, state: locked, stratum: 1, error: 1us, bound: 100us, alarm: none, dropped: 1, says: text }
 //     - { to: 10s, served: false }
 //   every: 1s                                         between two samples
+//   leap: insert                                      a true leap second at the end of the month
 //
-// A sample is one NTP answer, held against the truth, and what `tracking` says. Over the whole story the served error must
+// A sample is one NTP answer, whose receive timestamp is held against the truth, and what `tracking` says. Over the whole story the served error must
 // not exceed what the answer says, but for `limits: { coverage: }`.
 
 import { DEFAULT_BOARD } from '../../hal/virtual/board'
 import type { SavedRtc } from '../../hal/virtual/machine'
 import { ublox } from '../../hal/virtual/receiver'
+import type { LeapSecond } from '../../sim/world/world'
 import { LAN_BOARD_ORIGIN, LanBoard } from '../../src/lan_board'
 import { encodeHeader } from '../../src/nts/packet'
-import { offsetError, served, uncertainty } from '../../src/served'
+import { served } from '../../src/served'
 import { Stage, showNanos } from '../../src/soak/soak'
 import { parseDuration, parseStory, type Story } from '../../src/soak/story'
 import { type Certificates, type NtsServerOptions, NtsServers, RESOLVER } from './boot_servers'
@@ -27,7 +29,7 @@ import { type Certificates, type NtsServerOptions, NtsServers, RESOLVER } from '
 const SECOND = 1e9
 const CLIENT = { ip: 0xc0a8_070a, port: 40_000 }
 const YEAR = 31_557_600
-const KEYS = ['before', 'rtc', 'options', 'servers', 'expect', 'every']
+const KEYS = ['before', 'rtc', 'options', 'servers', 'expect', 'every', 'leap']
 const EXPECTATIONS = 'from to state stratum served error bound alarm leap dropped says silent'.split(' ')
 const SERVER_KEYS = 'lies latency jitter stratum leap silent from until'.split(' ')
 
@@ -40,6 +42,7 @@ export interface BootStory {
   servers: NtsServerOptions[]
   expect: Expectation[]
   every: number
+  leapSecond: LeapSecond | undefined
 }
 
 interface Expectation {
@@ -113,7 +116,7 @@ export function parseBootStory(text: string, file: string): BootStory {
         latency: time(raw['latency'], 200_000),
         jitter: time(raw['jitter'], 100_000),
         stratum: (raw['stratum'] as number | undefined) ?? 1,
-        leap: raw['leap'] === undefined ? 0 : raw['leap'] === 'insert' ? 1 : 2,
+        leap: raw['leap'] === undefined ? undefined : ['none', 'insert', 'delete'].indexOf(String(raw['leap'])),
         silent: raw['silent'] === true,
         notBefore: Math.round(begins + time(raw['from'], -30 * 86_400 * SECOND) / SECOND),
         notAfter: Math.round(begins + time(raw['until'], 90 * 86_400 * SECOND) / SECOND),
@@ -127,7 +130,17 @@ export function parseBootStory(text: string, file: string): BootStory {
       return { ...given, from: time(raw['from'], 0), to: time(raw['to'], story.lasts) } as Expectation
     }),
     every: time(more['every'], SECOND),
+    leapSecond:
+      more['leap'] === undefined
+        ? undefined
+        : { midnight: monthAfter(begins), change: more['leap'] === 'insert' ? 1 : -1 },
   }
+}
+
+/** The midnight with which the next month begins. */
+function monthAfter(seconds: number): number {
+  const date = new Date(seconds * 1000)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / 1000
 }
 
 /** As `parseDuration`, and years. */
@@ -144,7 +157,12 @@ export function playBoot(wasm: Uint8Array, boot: BootStory, certificates: Certif
   const made = (unixOrigin: number, kept: { flash?: Uint8Array; rtc?: SavedRtc }, warm: boolean) =>
     new LanBoard({
       wasm,
-      world: { ...story.world, seed: story.seed, unixOrigin },
+      world: {
+        ...story.world,
+        seed: story.seed,
+        unixOrigin,
+        ...(boot.leapSecond ? { leapSecond: boot.leapSecond } : {}),
+      },
       machine: {
         board: { ...DEFAULT_BOARD, address: '192.168.7.1', mask: '255.255.255.0', names: ['noonmark.local'], options },
         receiver: ublox({ warm }),
@@ -186,8 +204,8 @@ function watch(board: LanBoard, { story, every }: BootStory): Omit<Boot, 'exchan
       at: board.now,
       stratum: synchronised ? answer.header.stratum : 16,
       leap: answer?.header.leap ?? 3,
-      error: synchronised ? offsetError(answer) : 0,
-      bound: synchronised ? uncertainty(answer) + answer.header.rootDelay * 5e8 : 0,
+      error: synchronised ? answer.t2 : 0,
+      bound: synchronised ? answer.dispersion + answer.header.rootDelay * 5e8 : 0,
       state: word('Trust').split(',')[0]!,
       alarm: word('Alarm'),
       dropped: Number(/(\d+) servers dropped/.exec(tracking)?.[1] ?? 0),
