@@ -32,6 +32,7 @@ const WORDS: usize = memory.data(80, 4)
 
 /** Answers `sources`. `now` in ticks. */
 export function saySources(now: u64): void {
+  sayNobody()
   const together = upstreamSelect(now)
   for (let i: u32 = 0; i < upstreamCount(); i++) saySource(i, now)
   saySelection(together)
@@ -39,6 +40,7 @@ export function saySources(now: u64): void {
 
 /** Answers `authdata`. */
 export function sayAuthData(now: u64): void {
+  sayNobody()
   for (let i: u32 = 0; i < upstreamCount(); i++) {
     const a = upstreamAssociation(i)
     sayName('auth ', i)
@@ -46,6 +48,13 @@ export function sayAuthData(now: u64): void {
     else say(' mode=-')
     sayLine()
   }
+}
+
+/** An empty answer would be a riddle. */
+function sayNobody(): void {
+  if (upstreamCount() !== 0) return
+  say('no upstream servers')
+  sayLine()
 }
 
 function saySource(index: u32, now: u64): void {

@@ -252,7 +252,7 @@ function leave(): Progress {
 function expire(): Progress {
   if (phase >= Phase.Flushing) return finish()
   if (phase !== Phase.Borrowing) tcpAbort(SOCKET_UPSTREAM)
-  return fail(ErrandFailure.TimedOut)
+  return fail(phase === Phase.Talking ? ErrandFailure.TimedOut : ErrandFailure.NoConnection)
 }
 
 function finish(): Progress {
