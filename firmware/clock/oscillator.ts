@@ -74,11 +74,11 @@ const CATCH_UP: i32 = 1
  */
 const CAUTION: f64 = 1.5
 /**
- * A short history says little of the hours to come: after a history of UNSEEN seconds a holdover's sigmas are 1 + UNTOLD / 2 times as large
- * once it has lasted UNTRIED seconds.
+ * A short history says little of the hours to come: after a history of UNSEEN seconds the phase's sigma is 1 + UNTOLD / 2 times
+ * as large once the holdover has lasted UNTRIED seconds.
  */
-const UNTOLD: f64 = 3
-const UNSEEN: f64 = 3600
+const UNTOLD: f64 = 4
+const UNSEEN: f64 = 4500
 const UNTRIED: f64 = 1800
 
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
@@ -110,6 +110,7 @@ let asked: bool = false
 /** The level's step in a block, ns/s, and what sigmas are multiplied by from this second on, for a block. */
 let scatter: f64 = 0
 let caution: f64 = 0
+let untold: f64 = 1
 let cautionFrom: f64 = 0
 
 export function oscillatorInit(): void {
@@ -265,9 +266,9 @@ export function oscillatorRate(ahead: u32): f64 {
 function cautionAt(ahead: f64): f64 {
   if (ahead < cautionFrom || ahead >= cautionFrom + <f64>BLOCK) {
     cautionFrom = ahead
+    caution = CAUTION * trialCaution((offset + ahead) / <f64>BLOCK)
     const seen = <f64>(historyEnd() - historyFirst()) * (<f64>BLOCK / UNSEEN)
-    const untold = (UNTOLD * Math.min(ahead / UNTRIED, 1)) / (1 + seen * seen)
-    caution = CAUTION * (1 + untold) * trialCaution((offset + ahead) / <f64>BLOCK)
+    untold = 1 + (UNTOLD * Math.min(ahead / UNTRIED, 1)) / (1 + seen * seen)
   }
   return caution
 }
@@ -278,7 +279,7 @@ export function oscillatorSigmaPhase(ahead: u32): f64 {
   const own = settled ? forecastSigma(offset + t) : 0
   // Where the two filters differ, one of them is wrong.
   const between = (Math.abs(extra) + scatter) * Math.min(t, FADE)
-  const sigma = cautionAt(t) * sqrt<f64>(own * own + between * between)
+  const sigma = cautionAt(t) * untold * sqrt<f64>(own * own + between * between)
   return sigma >= 0 && sigma < NO_SIGMA ? sigma : NO_SIGMA
 }
 
