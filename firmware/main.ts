@@ -2,7 +2,7 @@
 //
 //   PPS edge, receiver's bytes -> gnss -> clock -> NTP replies
 //   RTC -> clock, until the receiver speaks; clock -> RTC, from then on
-//   flash -> key ring, identity -> NTS-KE; flash -> what was learnt of the crystal -> clock
+//   flash -> key ring, identity -> NTS-KE; flash -> what was learnt of the crystal and of the RTC -> clock
 //   upstream servers -> samples, and what they say together
 //
 // One thread, no waiting: a poll() does at most one NTP request and a bounded share of the public-key work. NTP comes
@@ -120,6 +120,7 @@ let pulses: u32 = 0
 let ubloxDue: u64 = 0
 let clockDue: u64 = 0
 let rtcDue: u64 = 0
+let restoreDue: u64 = 0
 let secondDue: u64 = 0
 let reseedDue: u64 = 0
 let seeded: bool = false
@@ -135,6 +136,10 @@ export function boot(): void {
     <f64>settingsCalibration(Calibration.PulseDelay) / 1000,
     <f64>settingsCalibration(Calibration.PulseResidual) / 1000,
   )
+  if (!logMount()) {
+    say('fault: the flash cannot be used')
+    sayLine()
+  }
   restoreInit()
   rtcSyncInit()
   receiverInit()
@@ -178,7 +183,7 @@ export function poll(): u64 {
   if (ticks() - now > RECEIVER_TICKS) return now
   const more = serveNetwork(now)
   if (now >= clockDue) clockDue = clockPoll(now)
-  restorePoll()
+  restoreDue = restorePoll(now)
   if (now >= rtcDue) rtcDue = rtcSyncPoll(now)
   // clockPoll() comes twice a second, so the thermometer finds a poll() without the second's work.
   if (now >= secondDue) everySecond(now)
@@ -280,6 +285,7 @@ function nextDue(now: u64): u64 {
   if (ubloxDue < due) due = ubloxDue
   if (clockDue < due) due = clockDue
   if (rtcDue < due) due = rtcDue
+  if (restoreDue < due) due = restoreDue
   if (secondDue < due) due = secondDue
   const upstream = upstreamDue(now)
   if (upstream < due) due = upstream

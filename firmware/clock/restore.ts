@@ -1,81 +1,171 @@
-// Time at boot, from the RTC: what it shows, and how wrong it may be by now.
+// Time at boot, from the RTC: what it shows, less what it is known to be off, and how wrong it may be by now.
 //
-//   error = what was left when it was set + 5 ppm * time since then + half a second, when its phase is not known
-//           + one second, when a month has begun since then and a leap second may have passed
+//   in    the RTC's time and mark (ds3231.ts), the last known good time (last_good.ts), the build's date
+//   out   the clock, Restored; or why not
 //
-// When the RTC's square wave is wired, its next falling edge gives the phase: the half second goes. A part that does not
-// say when it was set (somebody else's work) is given ten years of drift.
+//   time  = shown - offset at the last comparison - learnt drift * time since then
+//   error = of that offset + drift bound * time since then (rtc_drift.ts) + a second for each leap second that may have passed
+//           + half a second, until the phase is known
+//
+// The phase comes from the square wave's next falling edge; without the wire from a dozen readings, one a second
+// (rtc_phase.ts), to within half a millisecond.
+//
+// The RTC is not believed when its oscillator has stood still, when it does not say when we set it, when that was more than
+// ten years ago, or when its time lies before the last known good time or before the firmware was made. The clock
+// then stays Unknown; what is left is `clockFloor`. docs/trust-ladder.md has the whole of it.
 
 import { Channel, capture, Feature, features, TICK_HZ, ticks } from '../../hal/abi'
-import { RtcStatus, rtcMarkedAt, rtcRead, rtcReadTime, rtcSeconds, rtcSquareWave } from '../drivers/ds3231'
-import { CIVIL_SIZE, Civil, civilFromUnix } from '../time/civil'
-import { ClockState, clockRestore, clockState } from './clock'
+import {
+  RtcStatus,
+  rtcMarkedAt,
+  rtcRead,
+  rtcReadTime,
+  rtcSeconds,
+  rtcSquareWave,
+  rtcTemperature,
+} from '../drivers/ds3231'
+import { BUILD_SECOND } from '../gnss/build_date'
+import { Instant } from '../time/instant'
+import { ClockState, clockNow, clockRestore, clockState } from './clock'
+import {
+  lastGood,
+  lastGoodLoad,
+  lastGoodOffsetLost,
+  lastGoodStranger,
+  lastGoodTemperature,
+  OFFSET_UNKNOWN,
+} from './last_good'
+import { driftBound, driftGain, leapDoubt } from './rtc_drift'
+import { phaseBegin, phaseDue, phaseError, phaseFound, phaseOffset, phaseRead } from './rtc_phase'
 
-/** +-2 ppm by the data sheet, +-3.5 outside 0..40 C, and ageing. */
-const DRIFT_NANOS_PER_SECOND: i64 = 5000
-/** `rtc_sync.ts` sets the part to better than this, or leaves it alone when it is no worse. */
-const SETTING_ERROR: u64 = 10_000_000
-const HALF_SECOND: u64 = 500_000_000
+/** What became of the RTC's time at boot. */
+export const enum Restore {
+  Done = 0,
+  /** Nobody answers on the bus. */
+  Absent = 1,
+  /** OSF: the oscillator has stood still. */
+  Stopped = 2,
+  /** The registers hold no date. */
+  Invalid = 3,
+  /** It does not say when it was set: somebody else's time, or a setting that power cut short. */
+  Unmarked = 4,
+  /** It was set too long ago for its battery. */
+  Old = 5,
+  /** Its time lies before its own mark, or before the last known good time. */
+  Behind = 6,
+  /** Its time lies before the firmware was made. */
+  BeforeBuild = 7,
+}
+
+/** How well the part was set when its record does not say: as a clock that follows servers may, and what a write may miss. */
+const SETTING_ERROR: u64 = 110_000_000
 const TEN_YEARS: i64 = 315_576_000
-const NANOS: u64 = 1_000_000_000
+const NANOS: i64 = 1_000_000_000
+const HALF_SECOND: u64 = 500_000_000
 
 /** The time must be read this soon after the edge that began the second, in ticks: 0.8 s. */
 const READ_WITHIN: u64 = (<u64>TICK_HZ * 4) / 5
+/** A part that does not answer is asked again so much later, in ticks. */
+const AGAIN: u64 = <u64>TICK_HZ
+/** So many readings for the phase, then it stays unknown. */
+const READINGS: u32 = 30
 
 const CAPTURE: usize = memory.data(16, 8)
-const CIVIL = changetype<Civil>(memory.data(<i32>CIVIL_SIZE, 8))
+const NOW: Instant = changetype<Instant>(memory.data(16, 8))
 
-let status: RtcStatus = RtcStatus.Absent
-let drift: u64 = 0
+let status: Restore = Restore.Absent
+/** What the part is ahead of UTC as far as that is known, and what it may be off besides, ns. */
+let ahead: i64 = 0
+let doubt: u64 = 0
 let edges: u32 = 0
-let waiting: bool = false
+let readings: u32 = 0
+let due: u64 = 0
 
-/** Reads the RTC and restores the clock from it, when it has a time. Call once, after `clockInit`. */
-export function restoreInit(): RtcStatus {
-  waiting = false
+/** Restores the clock from the RTC, when its time can be believed. Call once, after `clockInit`, with the log mounted. */
+export function restoreInit(): Restore {
+  due = u64.MAX_VALUE
+  lastGoodLoad()
   rtcSquareWave()
   capture(Channel.RtcSqw, CAPTURE)
   edges = load<u32>(CAPTURE)
-  status = rtcRead()
-  if (status !== RtcStatus.Ok) return status
-  drift = driftSince(rtcMarkedAt(), rtcSeconds())
-  clockRestore(ticks(), rtcSeconds(), (<u64>1) << 63, HALF_SECOND + SETTING_ERROR + drift)
-  waiting = (features() & Feature.RtcSqw) !== 0
+  status = judge(<u32>rtcRead())
+  if (status === Restore.Absent) lastGoodOffsetLost()
+  else if (status !== Restore.Done) lastGoodStranger()
+  if (status !== Restore.Done) return status
+  restoreAt(ticks(), rtcSeconds() * NANOS + <i64>HALF_SECOND, HALF_SECOND)
+  phaseBegin()
+  readings = READINGS
+  due = 0
   return status
 }
 
-/** What the RTC said at boot. */
-export function restoreStatus(): RtcStatus {
+/** What became of the RTC's time at boot. */
+export function restoreStatus(): Restore {
   return status
 }
 
-/** Waits for the square wave's next edge and takes the phase from it. Call whenever poll() runs; one transfer at most. */
-export function restorePoll(): void {
-  if (!waiting) return
-  if (clockState() !== ClockState.Restored) {
-    waiting = false
-    return
-  }
+/** Finds the phase. Call whenever poll() runs; one transfer at most. Returns the tick at which it wants to be called. */
+export function restorePoll(now: u64): u64 {
+  if (due === u64.MAX_VALUE) return due
+  if (clockState() !== ClockState.Restored) due = u64.MAX_VALUE
+  else if ((features() & Feature.RtcSqw) !== 0) awaitEdge()
+  else if (now >= due) takeReading(now)
+  return due
+}
+
+/** Where the time is to be had without asking for a poll(), at the next edge. */
+function awaitEdge(): void {
+  due = u64.MAX_VALUE - 1
   capture(Channel.RtcSqw, CAPTURE)
   if (load<u32>(CAPTURE) === edges) return
   edges = load<u32>(CAPTURE)
   const edge = load<u64>(CAPTURE, 8)
   const late = load<u32>(CAPTURE, 4) !== 0
   if (late || ticks() - edge > READ_WITHIN || rtcReadTime() !== RtcStatus.Ok) return
-  clockRestore(edge, rtcSeconds(), 0, SETTING_ERROR + drift)
-  waiting = false
+  restoreAt(edge, rtcSeconds() * NANOS, 0)
+  due = u64.MAX_VALUE
 }
 
-/** Nanoseconds by which the part may have gone wrong since it was set: drift, and a leap second that it knows nothing of. */
-function driftSince(setAt: i64, now: i64): u64 {
-  const age = now - setAt
-  if (setAt === 0 || age < 0) return <u64>(TEN_YEARS * DRIFT_NANOS_PER_SECOND)
-  const drift = <u64>(age * DRIFT_NANOS_PER_SECOND)
-  return monthOf(setAt) === monthOf(now + 1 + <i64>(drift / NANOS)) ? drift : drift + NANOS
+function takeReading(now: u64): void {
+  if (readings-- === 0) {
+    due = u64.MAX_VALUE
+    return
+  }
+  due = phaseRead() ? phaseDue(now) : now + AGAIN
+  if (!phaseFound()) return
+  clockNow(NOW, now)
+  const shown = NOW.seconds * NANOS + <i64>((<u64>NOW.fraction * <u64>NANOS) >> 32) + phaseOffset()
+  restoreAt(now, shown, phaseError())
+  due = u64.MAX_VALUE
 }
 
-/** Months since year 0. Leap seconds come at the end of one. */
-function monthOf(seconds: i64): i32 {
-  civilFromUnix(seconds, CIVIL)
-  return CIVIL.year * 12 + CIVIL.month
+/** May the time that was just read be believed? If so, `ahead` and `doubt` are known. */
+/** The first numbers of `Restore` are those of `RtcStatus`. */
+function judge(read: u32): Restore {
+  if (read !== <u32>RtcStatus.Ok) return read
+  const shown = rtcSeconds()
+  const mark = rtcMarkedAt()
+  if (mark === 0) return Restore.Unmarked
+  const age = shown - mark
+  if (age < 0) return Restore.Behind
+  if (age > TEN_YEARS) return Restore.Old
+  const record = lastGood()
+  // Another part than the record is about, with a history of its own.
+  if (mark < record.utc) lastGoodStranger()
+  else if (mark > record.utc) lastGoodOffsetLost()
+  const degrees = rtcTemperature()
+  ahead = record.offset + driftGain(age, degrees, lastGoodTemperature())
+  doubt = driftBound(age, degrees, lastGoodTemperature())
+  doubt += record.offsetError === OFFSET_UNKNOWN ? SETTING_ERROR : <u64>record.offsetError
+  doubt += leapDoubt(mark, shown + 1 + <i64>doubt / NANOS)
+  const latest = shown + 1 - (ahead - <i64>doubt) / NANOS
+  if (latest < BUILD_SECOND) return Restore.BeforeBuild
+  return latest + 1 + <i64>record.bound / NANOS < record.utc ? Restore.Behind : Restore.Done
+}
+
+/** The part showed `shown` (POSIX ns) at `atTicks`, within `error`. */
+function restoreAt(atTicks: u64, shown: i64, error: u64): void {
+  const utc = shown - ahead
+  const fraction = (((<u64>(utc % NANOS)) << 32) / <u64>NANOS) << 32
+  clockRestore(atTicks, utc / NANOS, fraction, error + doubt)
 }

@@ -99,6 +99,13 @@ export function rtcMarkSet(seconds: i64): bool {
   return i2c_transfer(ADDRESS, OUT, 8, 0, 0) === 0 && write(STATUS, 0)
 }
 
+/** Takes the note of when it was set away: the time is about to be changed by much. */
+export function rtcMarkClear(): bool {
+  memory.fill(OUT, 0, 8)
+  store<u8>(OUT, ALARMS)
+  return i2c_transfer(ADDRESS, OUT, 8, 0, 0) === 0
+}
+
 /** The POSIX second at which `rtcMarkSet` was last called; 0 when the part does not say. */
 export function rtcMarkedAt(): i64 {
   if (!read(ALARMS, 7)) return 0

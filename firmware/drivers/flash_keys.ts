@@ -11,4 +11,6 @@ export const enum FlashKey {
   Oscillator = 4,
   /** nts/association_keeper.ts: keys and unsent cookies of upstream servers, one key a server, five from here on. */
   Upstream = 5,
+  /** clock/last_good.ts: the last known good time, and what is known of the RTC. */
+  LastGood = 10,
 }

@@ -24,6 +24,7 @@ import {
   ERROR_UNKNOWN,
   OnDisagree,
 } from '../clock/clock'
+import { clockFloor } from '../clock/last_good'
 import { QUORUM_SIZE, Quorum } from '../clock/network'
 import { optionFind, optionIs, optionNumber, optionRefuse } from '../drivers/board_options'
 import { Mark, Selection, sourceAt } from '../ntp/select'
@@ -123,7 +124,7 @@ export function trustPoll(now: u64): void {
 function tellTime(now: u64): void {
   const error = clockErrorNanos(now)
   if (error === ERROR_UNKNOWN) {
-    upstreamCertificateTime(i64.MIN_VALUE, i64.MAX_VALUE, dates)
+    upstreamCertificateTime(clockFloor(), i64.MAX_VALUE, dates)
     return
   }
   clockNow(NOW, now)

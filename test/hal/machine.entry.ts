@@ -68,7 +68,8 @@ export function poll(): u64 {
   if (now >= ubloxDue) ubloxDue = ubloxPoll(now)
   if (receiverPoll(now)) clockPulse(receiverLabel(), now)
   let due = clockPoll(now)
-  restorePoll()
+  const restore = restorePoll(now)
+  if (restore < due) due = restore
   const rtc = rtcSyncPoll(now)
   if (rtc < due) due = rtc
   if (ubloxDue < due) due = ubloxDue

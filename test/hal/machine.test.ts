@@ -233,10 +233,11 @@ describe('the RTC on the machine', () => {
     )
     later.runUntil(0.05e9)
     expect(api(later)['clockState']()).toBe(RESTORED)
-    expect(bound(later)).toBeGreaterThan(5.5e9)
+    // 7 ppm by the data sheet, since nothing was learnt.
+    expect(bound(later)).toBeGreaterThan(7.5e9)
     expect(Math.abs(clockError(later))).toBeLessThan(bound(later))
     later.runUntil(1.2e9)
-    expect(bound(later)).toBeLessThan(5.4e9)
+    expect(bound(later)).toBeLessThan(7.2e9)
     console.log(
       `ten days at 2 ppm: error ${(clockError(later) / 1e9).toFixed(3)} s within ${(bound(later) / 1e9).toFixed(3)} s`,
     )
@@ -247,7 +248,8 @@ describe('the RTC on the machine', () => {
   it('does_without_the_square_wave', () => {
     const board = machine({}, { sqwWired: false, rtcPpm: 0.1 })
     board.runUntil(HOUR + 3 * MINUTE)
-    expect(api(board)['rtcSyncSettings']()).toBe(2)
+    // An hour later readings find that its phase is still right.
+    expect(api(board)['rtcSyncSettings']()).toBe(1)
     expect(Math.abs(rtcError(board))).toBeLessThan(500_000)
   })
 
