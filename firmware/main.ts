@@ -78,7 +78,7 @@ import {
 } from './gnss/receiver'
 import { kePortIsOpen, kePortOpen, kePortPoll } from './net/ke_port'
 import { ntpPortOpen, ntpPortPoll } from './net/ntp_port'
-import { trustInit, trustPoll } from './net/trust'
+import { trustConsider, trustInit, trustPoll, trustWaits } from './net/trust'
 import { upstreamDue, upstreamInit, upstreamPoll } from './net/upstream'
 import { keyringKeeperLoad, keyringKeeperPoll } from './nts/keyring_keeper'
 import { Instant } from './time/instant'
@@ -126,6 +126,8 @@ let reseedDue: u64 = 0
 let seeded: bool = false
 let upstreamFirst: bool = false
 
+/** A pulse has its label; the clock has yet to follow it. */
+let labelled: bool = false
 export function boot(): void {
   const now = ticks()
   settingsRead()
@@ -182,15 +184,20 @@ export function poll(): u64 {
   // The receiver's part was long: the network's gets a poll() of its own. Arrival times are captured by the machine.
   if (ticks() - now > RECEIVER_TICKS) return now
   const more = serveNetwork(now)
-  if (now >= clockDue) clockDue = clockPoll(now)
+  // The clock's slice may take 17,000 instructions, a selection of the servers' 20,000: each has a poll() of its own.
+  const sliced = now >= clockDue
+  if (sliced) clockDue = clockPoll(now)
   restoreDue = restorePoll(now)
   if (now >= rtcDue) rtcDue = rtcSyncPoll(now)
   // clockPoll() comes twice a second, so the thermometer finds a poll() without the second's work.
-  if (now >= secondDue) everySecond(now)
-  else thermometerPoll(now)
+  if (!sliced) {
+    if (now >= secondDue) everySecond(now)
+    else if (trustWaits()) trustConsider(now)
+  }
+  if (now < secondDue) thermometerPoll(now)
   openDoors()
   serveConsole()
-  return more ? now : nextDue(now)
+  return more || labelled ? now : nextDue(now)
 }
 
 /** The start of a second, as the machine captured it. */
@@ -205,17 +212,23 @@ function takePulse(now: u64): void {
   if (!receiverValid()) clockRehearse(edge)
 }
 
-/** The receiver's words; and what they make of the last pulse. */
+  if (labelled) {
+    labelled = false
+    followPulse(now)
+    return
+  }
+/** The receiver's words; and, in a poll() of its own, what they make of the last pulse. */
 function takeReceiver(now: u64): void {
   for (let length = uart_read(BYTES, BYTES_SIZE); length !== 0; length = uart_read(BYTES, BYTES_SIZE)) {
     receiverBytes(BYTES, length, now)
     ubloxDue = now
   }
   if (now >= ubloxDue) ubloxDue = ubloxPoll(now)
-  if (!receiverPoll(now)) {
-    if (receiverContradicted()) clockContradicted(receiverLabel())
-    return
-  }
+  labelled = receiverPoll(now)
+  if (!labelled && receiverContradicted()) clockContradicted(receiverLabel())
+}
+
+function followPulse(now: u64): void {
   const before = clockState()
   clockPulse(receiverLabel(), now)
   // What waits for the time need not wait for the next second too.
@@ -286,6 +299,7 @@ function nextDue(now: u64): u64 {
   if (clockDue < due) due = clockDue
   if (rtcDue < due) due = rtcDue
   if (restoreDue < due) due = restoreDue
+  if (trustWaits()) return now
   if (secondDue < due) due = secondDue
   const upstream = upstreamDue(now)
   if (upstream < due) due = upstream

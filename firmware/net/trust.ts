@@ -69,6 +69,7 @@ const NOW = changetype<Instant>(memory.data(16, 8))
 let dates: CertificateTime = CertificateTime.FirstContact
 let minSources: u32 = 1
 let seen: u32 = 0
+let waiting: bool = false
 let judgeDue: u64 = 0
 let judged: bool = false
 let droppedCount: u32 = 0
@@ -76,6 +77,7 @@ let droppedCount: u32 = 0
 /** Reads the options; in boot(). */
 export function trustInit(): void {
   seen = 0
+  waiting = false
   judged = false
   droppedCount = 0
   dates = CertificateTime.FirstContact
@@ -104,7 +106,7 @@ export function trustDropped(): u32 {
   return droppedCount
 }
 
-/** Call once a second. At most one selection and one judgement. */
+/** Call once a second: tells the upstream what is known of the time. */
 export function trustPoll(now: u64): void {
   if (upstreamCount() === 0) return
   const known = clockRateIsKnown()
@@ -115,7 +117,17 @@ export function trustPoll(now: u64): void {
     seen = upstreamSamples()
     clockNoQuorum()
   }
-  if (upstreamSamples() === seen) return
+  waiting = upstreamSamples() !== seen
+}
+
+/** True when there are samples to consider: at most once a second. */
+export function trustWaits(): bool {
+  return waiting
+}
+
+/** Makes a selection of the samples, and perhaps a judgement. */
+export function trustConsider(now: u64): void {
+  waiting = false
   seen = upstreamSamples()
   consider(now)
 }

@@ -17,12 +17,6 @@ void runtime_start(void) {
 void runtime_boot(void) { Z_noonmarkZ_boot(&noonmark); }
 uint64_t runtime_poll(void) { return Z_noonmarkZ_poll(&noonmark); }
 
-/** `length` bytes of linear memory at `address`; traps when they are not all inside. */
-uint8_t *runtime_span(uint32_t address, uint32_t length) {
-  if (UNLIKELY(length > WASM_RT_MEMORY_SIZE || address > WASM_RT_MEMORY_SIZE - length)) wasm_rt_trap(WASM_RT_TRAP_OOB);
-  return noonmark.w2c_memory.data + address;
-}
-
 bool wasm_rt_is_initialized(void) { return true; }
 
 void wasm_rt_trap(wasm_rt_trap_t trap) {
