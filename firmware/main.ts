@@ -33,6 +33,7 @@ import {
   clockNow,
   clockPoll,
   clockPulse,
+  clockReceiverAlarm,
   clockRehearse,
   clockState,
 } from './clock/clock'
@@ -75,6 +76,7 @@ import {
   receiverPulse,
   receiverPulsesLost,
   receiverValid,
+  receiverWarns,
 } from './gnss/receiver'
 import { kePortIsOpen, kePortOpen, kePortPoll } from './net/ke_port'
 import { ntpPortOpen, ntpPortPoll } from './net/ntp_port'
@@ -266,6 +268,7 @@ function everySecond(now: u64): void {
   if (clockState() !== ClockState.Unknown && !locked) receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
   smearPoll(NOW.seconds)
+  if (receiverWarns()) clockReceiverAlarm()
   trustPoll(now)
   if (locked) oscillatorKeeperPoll(NOW.seconds)
   // In holdover the time is still good enough for dates.

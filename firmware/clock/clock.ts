@@ -80,6 +80,7 @@ import {
   vouchQuorum,
   vouchReady,
   vouchTicks,
+  vouchUnjudged,
   vouchWhole,
 } from './vouch'
 
@@ -417,9 +418,10 @@ export function clockDisagreement(): Disagreement {
   return vouchDisagreement()
 }
 
-/** The receiver itself says that it is being spoofed or jammed. */
+/** The receiver itself says that it is being spoofed or jammed: call it as long as it does. A reason that is known stays. */
 export function clockReceiverAlarm(): void {
-  vouchAlarm(Disagreement.Receiver)
+  const disagreement = vouchDisagreement()
+  if (disagreement === Disagreement.None || disagreement === Disagreement.Receiver) vouchAlarm(Disagreement.Receiver)
 }
 
 /** The tick, to within a few, at which the clock will read the whole second `second` (UTC); `near` when that is past. */
@@ -502,6 +504,8 @@ function skyIsBelieved(pulse: Pulse): bool {
     const own = THERE.seconds * 1_000_000_000 + <i64>((<u64>THERE.fraction * 1_000_000_000) >> 32)
     wrong = vouchCompare(pulse.ticks, own, PULSE_SLACK, elapsed) === Vouch.Disagrees
     if (vouchDisagreement() !== Disagreement.None && !vouchCentral(own, elapsed)) disputed = vouchFarthest(own, elapsed)
+  } else {
+    vouchUnjudged()
   }
   disciplineProve(wrong && vouchProves())
   if (onDisagree === OnDisagree.FollowGnss) return true

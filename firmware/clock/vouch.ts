@@ -121,6 +121,11 @@ export function vouchPulse(ticks: u64, utc: i64, error: i64, elapsed: i64): Vouc
   return verdict
 }
 
+/** A pulse came that nobody can judge. An alarm that the receiver itself has raised ends when it has been quiet for long enough. */
+export function vouchUnjudged(): void {
+  if (alarm === Disagreement.Receiver && ++confirmed >= AGREEMENTS) alarm = Disagreement.None
+}
+
 /** Raises the alarm for a reason that no pulse shows. It is cleared by pulses that agree, as ever. */
 export function vouchAlarm(why: Disagreement): void {
   confirmed = 0

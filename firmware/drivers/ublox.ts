@@ -62,8 +62,8 @@ const PROOF: u64 = 3 * TICKS_PER_SECOND
 const FRAME_MAX: u32 = 160
 const FRAME: usize = memory.data(FRAME_MAX, 8)
 
-const VALSET_STEPS: u32 = 7
-const OLD_STEPS: u32 = 9
+const VALSET_STEPS: u32 = 9
+const OLD_STEPS: u32 = 11
 /** The first protocol version with CFG-VALSET, in hundredths. */
 const VALSET_PROTOCOL: u32 = 2700
 
@@ -487,6 +487,10 @@ function buildValsetStep(): void {
     addKey1(0x2091017e, 1) // MSGOUT TIM_TP
   else if (step === 4)
     addKey1(0x2091001b, 5) // MSGOUT NAV_STATUS
+  else if (step === 5)
+    addKey1(0x1041000d, 1) // ITFM-ENABLE: look for jamming
+  else if (step === 6)
+    addKey1(0x2091035a, 5) // MSGOUT MON_RF
   else addKey1(0x20110021, 2) // NAVSPG-DYNMODEL: stationary
   endValset()
 }
@@ -518,6 +522,8 @@ function buildOldStep(): void {
   else if (step === 5) buildRateOf(Ubx.TimTp, 1)
   else if (step === 6) buildRateOf(Ubx.NavStatus, 5)
   else if (step === 7) buildStationary()
+  else if (step === 8) buildInterference()
+  else if (step === 9) buildRateOf(Ubx.MonHw, 5)
 }
 
 /** CFG-MSG, short form: `class | id | rate` on the port that the command comes from. */
@@ -545,6 +551,14 @@ function buildStationary(): void {
   storeU16le(p, 1)
   store<u8>(p, 2, 2)
   sendFrame(Ubx.CfgNav5, 36)
+}
+
+/** CFG-ITFM: `config u4 | config2 u4`: the defaults of the data sheet, with the monitor's enable bit 31. */
+function buildInterference(): void {
+  const p = FRAME + UBX_HEADER
+  storeU32le(p, 0xad62_acf3)
+  storeU32le(p + 4, 0x0000_031e)
+  sendFrame(Ubx.CfgItfm, 8)
 }
 
 /** CFG-PRT for UART1, 8N1; protocols: bit 0 UBX, bit 1 NMEA. */

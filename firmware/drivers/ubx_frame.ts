@@ -25,8 +25,11 @@ export const enum Ubx {
   CfgRate = 0x0608,
   CfgNav5 = 0x0624,
   CfgTp5 = 0x0631,
+  CfgItfm = 0x0639,
   CfgValset = 0x068a,
   MonVer = 0x0a04,
+  MonHw = 0x0a09,
+  MonRf = 0x0a38,
   TimTp = 0x0d01,
 }
 

@@ -50,9 +50,11 @@ import {
 } from './stream'
 import { reportOnSecond, TIME_REPORT_SIZE, TimeFlag, TimeReport, TimeSource } from './time_report'
 import {
+  decodeHwJamming,
   decodeNavPvt,
   decodeNavTimeLs,
   decodeNavTimeUtc,
+  decodeRfJamming,
   decodeSpoofing,
   decodeTimTp,
   TIM_TP_SIZE,
@@ -73,6 +75,10 @@ const BYTE_TIME: u64 = 2 * MILLISECOND + MILLISECOND / 10
 const STALL: u64 = 10 * MILLISECOND
 /** Bytes read so soon after a stall had been waiting. */
 const STALL_SHADOW: u64 = 5 * MILLISECOND
+/** States of spoofing from which on it is indicated, and of jamming from which on it is critical; and how often in a row. */
+const SPOOFED: i32 = 2
+const JAMMED: i32 = 3
+const WARNINGS: u32 = 2
 /** A better source silences a lesser one for this long. */
 const SOURCE_LIFE: u64 = 10 * TICKS_PER_SECOND
 
@@ -86,6 +92,9 @@ let burstTicks: u64 = 0
 let lastByteTicks: u64 = 0
 let stallTicks: u64 = 0
 let ready: bool = false
+/** Messages in a row that said spoofed, and jammed. They come every five seconds. */
+let spoofed: u32 = 0
+let jammed: u32 = 0
 /** A label was withheld because an earlier clock contradicts it. */
 let contradicted: bool = false
 let bestSource: u32 = TimeSource.None
@@ -107,6 +116,8 @@ export function receiverInitAt(built: i64): void {
   stallTicks = 0
   ready = false
   contradicted = false
+  spoofed = 0
+  jammed = 0
   bestSource = TimeSource.None
   nmeaFixed = false
 }
@@ -160,6 +171,11 @@ export function receiverContradicted(): bool {
   const told = contradicted
   contradicted = false
   return told && labelReason() === LabelFault.HintDisagrees
+}
+
+/** The receiver itself has been saying for some seconds that it is spoofed, or jammed beyond use. */
+export function receiverWarns(): bool {
+  return spoofed >= WARNINGS || jammed >= WARNINGS
 }
 
 /** The last labelled pulse. Its `valid` falls to 0 as soon as anything disagrees. */
@@ -221,8 +237,15 @@ function onFrame(ticks: u64, fresh: bool): void {
     if (fresh && belongs(ticks) && decodeTimTp(payload, length, TIM_TP)) labelTimTp(TIM_TP)
   } else if (message === Ubx.NavStatus) {
     const state = decodeSpoofing(payload, length)
-    if (state >= 0) labelSpoofing(state)
-  }
+    if (state < 0) return
+    labelSpoofing(state)
+    spoofed = state >= SPOOFED ? spoofed + 1 : 0
+  } else if (message === Ubx.MonHw) onJamming(decodeHwJamming(payload, length))
+  else if (message === Ubx.MonRf) onJamming(decodeRfJamming(payload, length))
+}
+
+function onJamming(state: i32): void {
+  if (state >= 0) jammed = state >= JAMMED ? jammed + 1 : 0
 }
 
 function onSentence(ticks: u64, fresh: bool): void {

@@ -10,6 +10,9 @@ const NAV_TIMEUTC_LENGTH: u32 = 20
 const NAV_TIMELS_LENGTH: u32 = 24
 const NAV_STATUS_LENGTH: u32 = 16
 const TIM_TP_LENGTH: u32 = 16
+const MON_HW_LENGTH: u32 = 60
+const MON_RF_HEAD: u32 = 4
+const MON_RF_BLOCK: u32 = 24
 
 /** NAV-PVT to a report. False: not a NAV-PVT. */
 export function decodeNavPvt(p: usize, length: u32, out: TimeReport): bool {
@@ -128,4 +131,20 @@ export function decodeTimTp(p: usize, length: u32, out: TimTp): bool {
 export function decodeSpoofing(p: usize, length: u32): i32 {
   if (length !== NAV_STATUS_LENGTH) return -1
   return <i32>((<u32>load<u8>(p, 7) >> 3) & 3)
+}
+
+/** MON-HW flags jammingState: 0 unknown or off, 1 none, 2 visible, but the fix is good, 3 critical. -1: not a MON-HW. */
+export function decodeHwJamming(p: usize, length: u32): i32 {
+  if (length !== MON_HW_LENGTH) return -1
+  return <i32>((<u32>load<u8>(p, 22) >> 2) & 3)
+}
+
+/** MON-RF, which takes MON-HW's place from protocol 27 on: the worst jammingState of its antenna blocks. -1: not a MON-RF. */
+export function decodeRfJamming(p: usize, length: u32): i32 {
+  if (length < MON_RF_HEAD + MON_RF_BLOCK) return -1
+  const blocks = <u32>load<u8>(p, 1)
+  if (blocks === 0 || length < MON_RF_HEAD + blocks * MON_RF_BLOCK) return -1
+  let worst: u32 = 0
+  for (let i: u32 = 0; i < blocks; i++) worst = max(worst, <u32>load<u8>(p + MON_RF_HEAD + i * MON_RF_BLOCK, 1) & 3)
+  return <i32>worst
 }

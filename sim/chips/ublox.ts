@@ -26,7 +26,9 @@ const NAV_STATUS: i32 = 1
 const NAV_TIMEUTC: i32 = 2
 const NAV_TIMELS: i32 = 3
 const TIM_TP: i32 = 4
-const RATES: i32 = 5
+/** MON-HW; MON-RF on generation 9 and later. */
+const MON_RF: i32 = 5
+const RATES: i32 = 6
 
 export class UbloxReceiver {
   // Options: set them before `powerOn`.
@@ -92,6 +94,7 @@ export class UbloxReceiver {
   private lengthUnlocked: i32 = 0
   private lengthLocked: i32 = 100_000
   private dynamicModel: i32 = 0
+  private jamMonitor: bool = false
 
   private powered: bool = false
   private bootedAt: f64 = Infinity
@@ -466,6 +469,10 @@ export class UbloxReceiver {
       if ((this.field16(0) & 1) !== 0) this.dynamicModel = this.field(2)
       return true
     }
+    if (id === 0x39 && length === 8) {
+      this.jamMonitor = (this.field(3) & 0x80) !== 0
+      return true
+    }
     if (id === 0x31 && length === 32) {
       if (this.field(0) !== 0) return false
       const flags = this.field32(28)
@@ -485,6 +492,7 @@ export class UbloxReceiver {
     if (cls === 0x01 && id === 0x21) return NAV_TIMEUTC
     if (cls === 0x01 && id === 0x26) return this.generation >= 8 ? NAV_TIMELS : -1
     if (cls === 0x0d && id === 0x01) return TIM_TP
+    if (cls === 0x0a && id === 0x09) return this.generation >= 7 ? MON_RF : -1
     return -1
   }
 
@@ -533,6 +541,8 @@ export class UbloxReceiver {
       if (apply) this.lengthLocked = value
     } else if (key === 0x20110021) {
       if (apply) this.dynamicModel = value
+    } else if (key === 0x1041000d) {
+      if (apply) this.jamMonitor = value !== 0
     } else if (slotOfKey(key) >= 0) {
       if (apply) this.rates[slotOfKey(key)] = value
     } else {
@@ -565,6 +575,7 @@ export class UbloxReceiver {
     this.lengthUnlocked = 0
     this.lengthLocked = 100_000
     this.dynamicModel = 0
+    this.jamMonitor = false
     this.frameLength = 0
     this.newBaudAt = Infinity
     for (let i: i32 = 0; i < RATES; i++) this.rates[i] = 0
@@ -602,6 +613,7 @@ export class UbloxReceiver {
     if (this.due(NAV_STATUS)) this.sendStatus(ready, k)
     if (this.due(NAV_TIMEUTC)) this.sendTimeUtc(ready, k)
     if (this.due(NAV_TIMELS)) this.sendTimeLs(ready, k)
+    if (this.due(MON_RF)) this.sendJamming(ready)
     if (this.subEpoch === 0 && this.rates[TIM_TP] > 0) this.sendTimTp(ready, k + 1)
     if (this.outNmea) this.sendSentences(ready, k)
     this.subEpoch += 1
@@ -727,6 +739,26 @@ export class UbloxReceiver {
     out.u16(0)
     out.zeros(3)
     out.u8(this.leapKnown ? 3 : 1)
+    this.sendUbx(ready)
+  }
+
+  /** MON-HW, or MON-RF with one antenna block. */
+  private sendJamming(ready: f64): void {
+    const out = this.out
+    const state = this.jamMonitor ? this.jamming : 0
+    if (this.generation >= 9) {
+      out.beginUbx(0x0a, 0x38)
+      out.u8(0)
+      out.u8(1)
+      out.zeros(3)
+      out.u8(state)
+      out.zeros(22)
+    } else {
+      out.beginUbx(0x0a, 0x09)
+      out.zeros(22)
+      out.u8(state << 2)
+      out.zeros(37)
+    }
     this.sendUbx(ready)
   }
 
@@ -860,6 +892,7 @@ function slotOfKey(key: i32): i32 {
   if (key === 0x2091005c) return NAV_TIMEUTC
   if (key === 0x20910061) return NAV_TIMELS
   if (key === 0x2091017e) return TIM_TP
+  if (key === 0x2091035a) return MON_RF
   return -1
 }
 
