@@ -105,6 +105,7 @@ const HOLDOVER_AFTER: u64 = 160_000_000
 
 /** Holdover serves as stratum 1 until its bound is worse than this, ns. A LAN client sees it as root dispersion. */
 const HOLDOVER_LIMIT: u64 = 10_000_000
+let holdoverLimit: u64 = HOLDOVER_LIMIT
 
 /** The network is no longer enough to be served when its bound is worse than this, ns: its quorum is too old. */
 const VOUCHED_LIMIT: u64 = 100_000_000
@@ -187,6 +188,11 @@ export function clockInit(): void {
   vouchInit()
   networkInit()
   disciplineInit(ticks())
+}
+
+/** Holdover is stratum 1 until its bound is worse than this, ns. Outlives `clockInit`. */
+export function clockHoldoverLimit(nanos: u64): void {
+  holdoverLimit = nanos
 }
 
 /** How to settle a disagreement between sky and network. Outlives `clockInit`. */
@@ -359,7 +365,7 @@ export function clockPoll(now: u64): u64 {
   if (state === ClockState.Locked && now > acceptedTicks && now - acceptedTicks > HOLDOVER_AFTER) {
     state = ClockState.Holdover
   }
-  expired = state === ClockState.Holdover && disciplineBound(now) > HOLDOVER_LIMIT
+  expired = state === ClockState.Holdover && disciplineBound(now) > holdoverLimit
   if (state === ClockState.Vouched && networkBound(now) > VOUCHED_LIMIT) forsaken(now)
   foldLeap(now)
   // A pulse was work enough for this poll(). What it left to do goes on in slices.
