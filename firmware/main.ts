@@ -99,8 +99,11 @@ const WORK_TICKS: u64 = 800
 /** A receiver's part longer than this leaves the network's, which may take 220 us, to the next poll(): 12.5 us. */
 const RECEIVER_TICKS: u64 = 200
 
-/** An NTP reply takes longer than this; public-key work then waits for the next poll(): 12.5 us. */
+/** An NTP reply takes longer than this; public-key work and the clock's then wait for the next poll(): 12.5 us. */
 const SERVED_TICKS: u64 = 200
+
+/** For so long at most: 50 ms. */
+const CHORE_PATIENCE: u64 = SECOND / 20
 
 /** Flash is erased only while the next pulse is at least this far: 0.45 s, when an erase may take 0.4 s. */
 const ERASE_CLEARANCE: u32 = 0x7333_3333
@@ -126,10 +129,10 @@ let restoreDue: u64 = 0
 let secondDue: u64 = 0
 let reseedDue: u64 = 0
 let seeded: bool = false
-let upstreamFirst: bool = false
-
 /** A pulse has its label; the clock has yet to follow it. */
 let labelled: bool = false
+let upstreamFirst: bool = false
+
 export function boot(): void {
   const now = ticks()
   settingsRead()
@@ -152,10 +155,6 @@ export function boot(): void {
   ubloxInit(now)
   capture(Channel.Pps, CAPTURE)
   pulses = load<u32>(CAPTURE)
-  if (!logMount()) {
-    say('fault: the flash cannot be used')
-    sayLine()
-  }
   keyringKeeperLoad()
   oscillatorKeeperLoad()
   thermometerInit(now)
@@ -186,13 +185,14 @@ export function poll(): u64 {
   // The receiver's part was long: the network's gets a poll() of its own. Arrival times are captured by the machine.
   if (ticks() - now > RECEIVER_TICKS) return now
   const more = serveNetwork(now)
-  // The clock's slice may take 17,000 instructions, a selection of the servers' 20,000: each has a poll() of its own.
-  const sliced = now >= clockDue
+  const free = ticks() - now < SERVED_TICKS || now > min(clockDue, secondDue) + CHORE_PATIENCE
+  // A slice of the clock's may take 17,000 instructions, a selection of servers 20,000: each has a poll() of its own.
+  const sliced = free && now >= clockDue
   if (sliced) clockDue = clockPoll(now)
   restoreDue = restorePoll(now)
   if (now >= rtcDue) rtcDue = rtcSyncPoll(now)
   // clockPoll() comes twice a second, so the thermometer finds a poll() without the second's work.
-  if (!sliced) {
+  if (free && !sliced) {
     if (now >= secondDue) everySecond(now)
     else if (trustWaits()) trustConsider(now)
   }
@@ -214,13 +214,13 @@ function takePulse(now: u64): void {
   if (!receiverValid()) clockRehearse(edge)
 }
 
+/** The receiver's words; and, in a poll() of its own, what they make of the last pulse. */
+function takeReceiver(now: u64): void {
   if (labelled) {
     labelled = false
     followPulse(now)
     return
   }
-/** The receiver's words; and, in a poll() of its own, what they make of the last pulse. */
-function takeReceiver(now: u64): void {
   for (let length = uart_read(BYTES, BYTES_SIZE); length !== 0; length = uart_read(BYTES, BYTES_SIZE)) {
     receiverBytes(BYTES, length, now)
     ubloxDue = now
@@ -241,11 +241,16 @@ function followPulse(now: u64): void {
 function serveNetwork(now: u64): bool {
   ethernetPoll(now)
   const begun = ticks()
-  if (ntpPortPoll(now) || ticks() - begun > SERVED_TICKS) return true
+  if (ntpPortPoll(now) || ticks() - begun > SERVED_TICKS || choresWait(now)) return true
   do {
     if (!serveStreams(now) && !identityKeeperStep()) return false
   } while (ticks() - now < WORK_TICKS)
   return true
+}
+
+/** The clock or the second has something to do: public-key work waits for the next poll(). */
+function choresWait(now: u64): bool {
+  return now >= clockDue || now >= secondDue || trustWaits()
 }
 
 /** The KE port and the upstream take turns in going first. */
@@ -302,8 +307,8 @@ function nextDue(now: u64): u64 {
   if (clockDue < due) due = clockDue
   if (rtcDue < due) due = rtcDue
   if (restoreDue < due) due = restoreDue
-  if (trustWaits()) return now
   if (secondDue < due) due = secondDue
+  if (trustWaits()) return now
   const upstream = upstreamDue(now)
   if (upstream < due) due = upstream
   return due

@@ -23,6 +23,7 @@ program
   .option('--ke-port <port>', 'TCP port of NTS key establishment', port, 14460)
   .option('--seed <n>', "seed of the simulated crystal's and receiver's imperfections", integer, 1)
   .option('--cold', 'a cold sky: the receiver needs half a minute or more for its first fix', false)
+  .option('--no-sky', 'an antenna that sees nothing: the time comes from upstream servers alone')
   .option('--option <key=value>', 'a setting of the board (docs/operating.md); may be repeated', boardOption, [])
   .option('--console', "show the device's own console on stderr", false)
   .action(async (options) => {
@@ -81,6 +82,17 @@ program
   .action(async (serialPort, options) => {
     const { monitor } = await import('./monitor')
     process.exitCode = await monitor(serialPort, options)
+  })
+
+program
+  .command('status')
+  .description('show how a running appliance is: tracking, sources and authdata, in the columns of chronyc')
+  .argument('[port]', 'serial port of a real device; without one, the board that `noonmark up` runs')
+  .option('--state <dir>', 'the folder with which `noonmark up` runs', 'state')
+  .option('--json', 'print JSON instead of tables', false)
+  .action(async (serialPort, options) => {
+    const { status } = await import('./status')
+    process.exitCode = await status(serialPort, options)
   })
 
 program

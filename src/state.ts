@@ -5,6 +5,7 @@
 //   anchors.bin the trust anchors behind the flash's log, made by `noonmark anchors`; public, and only read
 //   rtc.json    the DS3231's registers and the time at which they were saved; its battery does the rest
 //   ca.pem      the certificate of the board's own authority, for clients; public
+//   control     while a board runs: the socket of its console (control.ts), for `noonmark status`
 //   lock        who uses the folder: process id and, where the system tells it, when that process began. Two boards in one
 //               folder would write over each other's flash. A lock whose process is gone (kill -9, power) counts for nothing
 

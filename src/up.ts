@@ -15,6 +15,7 @@ import type { Machine, Trap } from '../sim/machine'
 import { Esp32c3Machine } from '../sim/soc/machine'
 import { World } from '../sim/world/world'
 import { firmware, loopbackBoard } from './board'
+import { ControlSocket } from './control'
 import { type Esp32c3Firmware, esp32c3Firmware } from './esp32c3'
 import { ntpQuery } from './nts/query'
 import { StateError, StateFolder, VIRTUAL_FLASH } from './state'
@@ -27,6 +28,8 @@ export interface UpOptions {
   kePort: number
   seed: number
   cold: boolean
+  /** False: the antenna sees nothing. */
+  sky: boolean
   /** `key=value` each, for the board. */
   option: string[]
   console: boolean
@@ -80,6 +83,9 @@ class Appliance {
   private readonly bridge: LoopbackBridge
   private readonly machine: Machine
   private readonly timers: NodeJS.Timeout[] = []
+  /** Status lines that are still to come for stdout. */
+  private asked = 0
+  private control: ControlSocket | undefined
   private line = ''
   private pem = ''
   private announced = false
@@ -110,7 +116,11 @@ class Appliance {
     const anchors = state.loadAnchors()
     const settings = loopbackBoard(options.address, options.ntpPort, options.kePort, withResolver(options.option))
     const common = {
-      world: new World({ unixOrigin: this.clock.unixOrigin, seed: options.seed }),
+      world: new World({
+        unixOrigin: this.clock.unixOrigin,
+        seed: options.seed,
+        outages: options.sky ? [] : [{ from: 0, to: Number.MAX_VALUE }],
+      }),
       clock: this.clock,
       flash: state.flash,
       onFlash: (offset: number, length: number) => state.flashChanged(offset, length),
@@ -136,31 +146,49 @@ class Appliance {
       this.end = resolve
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))
       console.error(
-        `noonmark: booting the ${this.chip ? 'simulated ESP32-C3' : 'virtual board'} (state in ${this.state.path}); waiting for the sky`,
+        `noonmark: booting the ${this.chip ? 'simulated ESP32-C3' : 'virtual board'} (state in ${this.state.path}); waiting for ${this.awaited()}`,
+      )
+      this.control = ControlSocket.open(
+        this.state.path,
+        (text) => this.machine.type(text),
+        (sentence) => console.error(`noonmark: ${sentence}`),
       )
       this.machine.start()
       this.timers.push(setInterval(() => this.everyMinute(), MINUTE))
     })
   }
 
+  private awaited(): string {
+    if (this.options.sky) return 'the sky'
+    const servers = this.options.option.some((option) => option.startsWith('server='))
+    return servers ? 'its upstream servers' : 'nobody: without a sky, --option server=... must name upstream servers'
+  }
+
   async close(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer)
     if (this.announced) await this.lastWords()
     this.machine.stop()
+    this.control?.close()
     this.keepTime()
     await this.bridge.dispose()
     this.state.close()
   }
 
+  /** One status line for stdout. */
+  private askStatus(): void {
+    this.asked++
+    this.machine.type('status\n')
+  }
+
   /** A last status line: what was served. */
   private async lastWords(): Promise<void> {
-    this.machine.type('status\n')
+    this.askStatus()
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 
   private everyMinute(): void {
     this.keepTime()
-    this.machine.type('status\n')
+    this.askStatus()
   }
 
   /** Saves the RTC. A full disk costs the time across a restart, not the service. */
@@ -175,6 +203,7 @@ class Appliance {
   /** The console's lines: the firmware's words are the only way to know how it is. */
   private hear(text: string): void {
     if (this.options.console) process.stderr.write(text)
+    this.control?.print(text)
     const lines = (this.line + text).split('\n')
     this.line = lines.pop() ?? ''
     for (const line of lines) this.heard(line)
@@ -182,13 +211,20 @@ class Appliance {
 
   private heard(line: string): void {
     if (line === 'ready') this.machine.type('ca\n')
-    else if (line.startsWith('status ')) console.log(line)
+    else if (line.startsWith('status ')) this.statusKnown(line)
     else if (line.startsWith('fault')) console.error(`noonmark: the device says: ${line}`)
     else if (line === '-----BEGIN CERTIFICATE-----') this.pem = `${line}\n`
     else if (this.pem !== '') {
       this.pem += `${line}\n`
       if (line === '-----END CERTIFICATE-----') this.authorityKnown()
     }
+  }
+
+  /** `noonmark status` asks too: its answers are not for our stdout. */
+  private statusKnown(line: string): void {
+    if (this.asked === 0) return
+    this.asked--
+    console.log(line)
   }
 
   private authorityKnown(): void {
@@ -221,7 +257,7 @@ class Appliance {
       `chronyd -Q -t 10 'server ${clientName(address)} port ${ntpPort} nts ntsport ${kePort} iburst maxsamples 4' ` +
         `'ntstrustedcerts ${caFile}'`,
     )
-    this.machine.type('status\n')
+    this.askStatus()
   }
 }
 

@@ -10,11 +10,13 @@ import { debianEnvironment } from '../../bin/debian.mjs'
 import { freeTcpPort, freeUdpPort } from './appliance'
 import { peer, run } from './peers'
 
-/** A certificate for `localhost` and 127.0.0.1, signed by an authority of its own. */
+/** A certificate for `localhost` and an address, signed by an authority of its own or of another server. */
 export interface ServerCertificate {
   key: string
   certificate: string
   authority: string
+  authorityKey: string
+  address: string
   /** SHA-256 of the server's SubjectPublicKeyInfo, in hexadecimal. */
   pin: string
 }
@@ -22,6 +24,7 @@ export interface ServerCertificate {
 export async function makeServerCertificate(
   folder: string,
   keyOptions = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+  { address = '127.0.0.1', like }: { address?: string; like?: ServerCertificate } = {},
 ): Promise<ServerCertificate> {
   const { path, missing } = peer('openssl')
   if (!path) throw new Error(missing)
@@ -31,22 +34,16 @@ export async function makeServerCertificate(
     if (status !== 0) throw new Error(output)
   }
   const subject = (name: string): string[] => ['-subj', `/CN=${name}`, '-nodes']
-  await openssl(
-    'req',
-    '-x509',
-    ...keyOptions,
-    ...subject('Test authority'),
-    '-days',
-    '30',
-    '-keyout',
-    file('ca.key'),
-    '-out',
-    file('ca.pem'),
-  )
+  const authority = like?.authority ?? file('ca.pem')
+  const authorityKey = like?.authorityKey ?? file('ca.key')
+  if (!like) {
+    const place = ['-days', '30', '-keyout', authorityKey, '-out', authority]
+    await openssl('req', '-x509', ...keyOptions, ...subject('Test authority'), ...place)
+  }
   await openssl('req', ...keyOptions, ...subject('localhost'), '-keyout', file('key.pem'), '-out', file('request.pem'))
   writeFileSync(
     file('extensions'),
-    'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\n',
+    `subjectAltName=DNS:localhost,IP:${address}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\n`,
   )
   await openssl(
     'x509',
@@ -54,9 +51,9 @@ export async function makeServerCertificate(
     '-in',
     file('request.pem'),
     '-CA',
-    file('ca.pem'),
+    authority,
     '-CAkey',
-    file('ca.key'),
+    authorityKey,
     '-CAcreateserial',
     '-days',
     '30',
@@ -73,7 +70,9 @@ export async function makeServerCertificate(
   return {
     key: file('key.pem'),
     certificate: file('certificate.pem'),
-    authority: file('ca.pem'),
+    authority,
+    authorityKey,
+    address,
     pin: createHash('sha256').update(spki).digest('hex'),
   }
 }
@@ -90,8 +89,12 @@ export interface ChronyServer extends NtsServer {
   statistic(name: string): Promise<number>
 }
 
-/** chronyd as a server at stratum 1 on its own clock. */
-export async function startChronyServer(folder: string, certificate: ServerCertificate): Promise<ChronyServer> {
+/** chronyd as a server on its own clock, at the certificate's address. */
+export async function startChronyServer(
+  folder: string,
+  certificate: ServerCertificate,
+  stratum = 1,
+): Promise<ChronyServer> {
   const { path, missing } = peer('chronyd')
   const client = peer('chronyc')
   if (!path || !client.path) throw new Error(missing ?? client.missing)
@@ -105,14 +108,14 @@ export async function startChronyServer(folder: string, certificate: ServerCerti
   writeFileSync(
     config,
     [
-      'local stratum 1',
+      `local stratum ${stratum}`,
       'allow 127.0.0.0/8',
-      'bindaddress 127.0.0.1',
+      `bindaddress ${certificate.address}`,
       `port ${ntpPort}`,
       `ntsport ${kePort}`,
       `ntsserverkey ${certificate.key}`,
       `ntsservercert ${certificate.certificate}`,
-      'ntsntpserver 127.0.0.1',
+      `ntsntpserver ${certificate.address}`,
       `pidfile ${join(directory, 'chronyd.pid')}`,
       `bindcmdaddress ${socket}`,
       'cmdport 0',

@@ -149,11 +149,11 @@ describe.skipIf(missingEsp32c3)(title('the program'), () => {
     const { board, before } = await fitted()
     const { cpu } = board.machine.soc
     for (const [i, act] of [
-      () => cpu.write(symbol('w_main_serveNetwork'), FOREVER),
+      () => cpu.write(symbol('Z_noonmarkZ_poll'), FOREVER),
       () => cpu.write(symbol('uart_interrupt'), FOREVER),
       () => {
         cpu.writeCsr(0x300, 0)
-        cpu.write(symbol('w_main_serveNetwork'), FOREVER)
+        cpu.write(symbol('Z_noonmarkZ_poll'), FOREVER)
       },
     ].entries()) {
       const from = board.now
