@@ -179,6 +179,60 @@ describe('with a sky', () => {
     expect(story.violations).toBe(0)
   })
 
+  it('unlabelled_pulses_that_begin_no_second_of_the_servers_are_unlearnt_and_move_nothing', () => {
+    const story = new Story()
+    for (let k = 0; k < 32; k++) {
+      call('rehearse', ticks(k - 0.1))
+      call('poll', ticks(k + 0.5))
+    }
+    story.second = 32
+    story.servers = 0
+    story.run(1)
+    expect(state()).toBe(VOUCHED)
+    expect(Math.abs(story.error())).toBeLessThan(MILLI)
+    for (let k = 0; k < 20; k++) {
+      call('rehearse', ticks(story.second - 0.1))
+      story.run(1)
+    }
+    expect(story.worst).toBeLessThan(MILLI)
+    expect(story.violations).toBe(0)
+  })
+
+  it('that_is_dragged_out_of_the_interval_widens_the_bound_to_where_the_servers_may_be', () => {
+    const story = new Story()
+    story.half = MILLI / 2
+    story.servers = 0
+    story.sky = 0
+    story.run(600)
+    for (let k = 0; k < 4000; k++) {
+      story.sky += 3e-7
+      story.run(1)
+    }
+    expect(call('disagreement')).toBe(PHASE)
+    const own = Math.abs(story.error())
+    expect(own).toBeGreaterThan(0.4 * MILLI)
+    expect(call('error', ticks(story.second - 0.5))).toBeGreaterThan(own)
+  })
+
+  it('and_servers_are_not_compared_across_a_leap_second', () => {
+    const story = new Story(HOLD, NOON + 43_200 - 300)
+    story.sky = 0
+    story.servers = 0
+    story.poll = 64
+    story.announced = 1
+    story.leap = 1
+    story.run(299)
+    expect([state(), call('disagreement'), call('indicator', ticks(298))]).toEqual([LOCKED, 0, 1])
+    // From midnight on everybody's numbers are one less.
+    story.run(1)
+    story.sky = -1
+    story.servers = -SECOND
+    story.announced = 0
+    story.leap = 0
+    story.run(300)
+    expect([state(), call('disagreement')]).toEqual([LOCKED, 0])
+  })
+
   it.each([
     ['a second ahead', 1, SECONDS],
     ['a second behind', -1, SECONDS],

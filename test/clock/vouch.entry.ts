@@ -11,4 +11,6 @@ export {
   vouchQuorum,
   vouchRaised,
   vouchReady,
+  vouchUnjudged,
+  vouchWhole,
 } from '../../firmware/clock/vouch'

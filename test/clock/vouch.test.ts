@@ -10,7 +10,7 @@ const NOON = 1_795_348_800n * SECOND
 const TICKS = 16_000_000n
 
 const [NONE, AGREES, DISAGREES] = [0, 1, 2]
-const [SECONDS, ROLLOVER, DATE, PHASE, LEAP] = [1, 2, 3, 4, 5]
+const [SECONDS, ROLLOVER, DATE, PHASE, LEAP, RECEIVER] = [1, 2, 3, 4, 5, 6]
 
 let entry: Entry
 beforeAll(async () => {
@@ -53,6 +53,20 @@ describe('a pulse', () => {
   })
 })
 
+describe('a pulse without a label', () => {
+  const whole = (elapsed: bigint, error = 0n) => Boolean(call('vouchWhole', error, elapsed))
+
+  it('may_begin_a_second_only_where_the_quorum_has_one', () => {
+    quorum()
+    expect([whole(0n), whole(5n * SECOND), whole(9n * MILLI), whole(-9n * MILLI)]).toEqual([true, true, true, true])
+    expect([whole(11n * MILLI), whole(-11n * MILLI), whole(SECOND / 2n)]).toEqual([false, false, false])
+    expect(whole(11n * MILLI, 2n * MILLI)).toBe(true)
+    expect(whole(1000n * SECOND + 14n * MILLI)).toBe(true)
+    call('vouchQuorum', 0n, NOON, NOON + SECOND)
+    expect(whole(SECOND / 3n)).toBe(true)
+  })
+})
+
 describe('the alarm', () => {
   it.each([
     ['a second ahead', SECOND, SECONDS],
@@ -70,6 +84,27 @@ describe('the alarm', () => {
     pulse(3, off)
     expect(alarm()).toBe(reason)
     expect(call('vouchRaised')).toBe(1)
+  })
+
+  it('is_not_cleared_by_pulses_near_an_end_of_the_interval_but_by_a_quarter_of_an_hour_of_them', () => {
+    quorum()
+    for (let k = 0; k < 3; k++) pulse(k, 12n * MILLI)
+    expect(alarm()).toBe(PHASE)
+    for (let k = 3; k < 902; k++) pulse(k, 8n * MILLI)
+    expect(alarm()).toBe(PHASE)
+    pulse(902, 8n * MILLI)
+    expect(alarm()).toBe(0)
+  })
+
+  it('that_only_the_receiver_has_raised_ends_with_a_minute_of_pulses_that_nobody_judges', () => {
+    call('vouchAlarm', RECEIVER)
+    for (let k = 0; k < 59; k++) call('vouchUnjudged')
+    expect(alarm()).toBe(RECEIVER)
+    call('vouchUnjudged')
+    expect(alarm()).toBe(0)
+    call('vouchAlarm', LEAP)
+    for (let k = 0; k < 100; k++) call('vouchUnjudged')
+    expect(alarm()).toBe(LEAP)
   })
 
   it('is_cleared_by_a_minute_of_agreement_and_not_before', () => {

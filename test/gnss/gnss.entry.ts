@@ -12,6 +12,7 @@ export {
 } from '../../firmware/drivers/ublox'
 export {
   receiverBytes,
+  receiverContradicted,
   receiverFaults,
   receiverInit,
   receiverInitAt,
@@ -20,6 +21,7 @@ export {
   receiverPulsesLost,
   receiverReason,
   receiverValid,
+  receiverWarns,
 } from '../../firmware/gnss/receiver'
 export {
   streamAddress,
@@ -42,9 +44,11 @@ import { decodeGgaFix, decodeRmc, decodeZda, fullYear, nmeaKind } from '../../fi
 import { receiverHint, receiverLabel } from '../../firmware/gnss/receiver'
 import { reportPlausible, reportSecond, TIME_REPORT_SIZE, TimeReport } from '../../firmware/gnss/time_report'
 import {
+  decodeHwJamming,
   decodeNavPvt,
   decodeNavTimeLs,
   decodeNavTimeUtc,
+  decodeRfJamming,
   decodeTimTp,
   TimeLs,
   TimTp,
@@ -97,6 +101,12 @@ export function timeLs(p: usize, length: u32): bool {
 }
 export function timTp(p: usize, length: u32): bool {
   return decodeTimTp(p, length, changetype<TimTp>(MESSAGE))
+}
+export function hwJamming(p: usize, length: u32): i32 {
+  return decodeHwJamming(p, length)
+}
+export function rfJamming(p: usize, length: u32): i32 {
+  return decodeRfJamming(p, length)
 }
 export function plausible(): bool {
   return reportPlausible(REPORT)

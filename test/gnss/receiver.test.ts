@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Fault, Firmware } from './bench'
 import { Script } from './script'
-import { concat, navPvt, navStatus, nmea, rmc, timTp } from './streams'
+import { concat, monHw, monRf, navPvt, navStatus, nmea, rmc, timTp } from './streams'
 
 const NOON = 1_795_348_800
 const TICKS = 16_000_000n
@@ -508,6 +508,58 @@ describe('integrity', () => {
     s.second({ bytes: concat(navStatus(1), s.messages()) })
     expect(s.valid).toBe(true)
     expect(s.faults(Fault.Spoofed)).toBe(1)
+  })
+
+  const warns = () => Boolean(firmware.x['receiverWarns']())
+  const jamming = (name: 'hwJamming' | 'rfJamming', frame: Uint8Array, length = frame.length - 8) => {
+    firmware.entry.write(firmware.x['input'](), frame.subarray(6))
+    return firmware.x[name](firmware.x['input'](), length)
+  }
+
+  it.each([
+    ['NAV-STATUS, spoofing indicated', navStatus(2), navStatus(1)],
+    ['NAV-STATUS, several indications', navStatus(3), navStatus(0)],
+    ['MON-HW, jamming critical', monHw(3), monHw(2)],
+    ['MON-RF, jamming critical on the second antenna', monRf(1, 3), monRf(1, 2)],
+  ])('warns_after_two_messages_in_a_row: %s', (_, bad, good) => {
+    const s = locked()
+    s.second({ bytes: concat(bad, s.messages()) })
+    expect(warns()).toBe(false)
+    s.second({ bytes: concat(bad, s.messages()) })
+    expect(warns()).toBe(true)
+    s.second()
+    expect(warns()).toBe(true)
+    s.second({ bytes: concat(good, s.messages()) })
+    expect(warns()).toBe(false)
+    s.second({ bytes: concat(bad, s.messages()) })
+    expect(warns()).toBe(false)
+  })
+
+  it('takes_no_state_of_jamming_from_a_message_that_is_cut_short', () => {
+    expect([jamming('hwJamming', monHw(3)), jamming('rfJamming', monRf(3))]).toEqual([3, 3])
+    expect(jamming('hwJamming', monHw(3), 59)).toBe(-1)
+    expect(jamming('rfJamming', monRf(3), 27)).toBe(-1)
+    expect(jamming('rfJamming', monRf(3, 3), 28)).toBe(-1)
+    expect(jamming('rfJamming', monRf(), 4)).toBe(-1)
+    expect(jamming('rfJamming', Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 255, ...new Array(40).fill(3)), 40)).toBe(-1)
+  })
+
+  it('shows_a_label_that_it_withholds_because_an_earlier_clock_contradicts', () => {
+    const contradicted = () => Boolean(firmware.x['receiverContradicted']())
+    const s = locked()
+    expect(contradicted()).toBe(false)
+    s.utc += 1
+    s.seconds(12)
+    expect(s.reason).toBe(Fault.HintDisagrees)
+    expect(contradicted()).toBe(true)
+    expect(contradicted()).toBe(false)
+    s.second()
+    expect(contradicted()).toBe(true)
+    const label = firmware.label()
+    expect([label.valid, label.second, label.ticks]).toEqual([0, s.utc - 1, s.base - 16_000_000n])
+    s.utc -= 1
+    s.seconds(12)
+    expect([s.valid, contradicted()]).toEqual([true, false])
   })
 
   it('forgets_everything_at_init', () => {

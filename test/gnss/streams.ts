@@ -111,6 +111,28 @@ export function navStatus(spoofing: number): Uint8Array {
   })
 }
 
+export function monHw(jamming: number): Uint8Array {
+  return ubx(0x0a, 0x09, (b) => {
+    b.zeros(22)
+    b.u8(jamming << 2)
+    b.zeros(37)
+  })
+}
+
+/** MON-RF with an antenna block for each state. */
+export function monRf(...jamming: number[]): Uint8Array {
+  return ubx(0x0a, 0x38, (b) => {
+    b.u8(0)
+    b.u8(jamming.length)
+    b.zeros(2)
+    for (const state of jamming) {
+      b.zeros(1)
+      b.u8(state)
+      b.zeros(22)
+    }
+  })
+}
+
 const two = (n: number): string => String(n).padStart(2, '0')
 
 export function rmc(
