@@ -104,15 +104,32 @@ describe('after a power cut', () => {
         machine: { rtcPpm: [2, -2, 1.5, -1.9][index]! },
       })
       second.advance(0.1 * SECOND)
-      // A month has begun since: there may have been a leap second.
-      const leap = off < 30 * DAY_SECONDS ? 0 : SECOND
-      expectRestored(second, 1.02e9 + leap + off * 5000)
+      // A month has begun since: there may have been a leap second, and it may have been cold.
+      const allowed = off < 30 * DAY_SECONDS ? off * 7000 : SECOND + off * 8500
+      expectRestored(second, 1.02e9 + allowed)
       // The square wave's edge has told its phase.
       second.advance(3 * SECOND)
-      expectRestored(second, 0.03e9 + leap + off * 5000)
+      expectRestored(second, 0.03e9 + allowed)
       const { header } = askPlain(second)
       expect([header.leap, header.stratum]).toEqual([3, 0])
     }
+  })
+
+  it('a board that had the time for six hours knows its RTC: the bound is a third, and still holds', () => {
+    const device = new Device()
+    const first = device.ready(0, { machine: { rtcPpm: 1.9 } })
+    first.advance(6 * HOUR)
+    device.powerOff(first)
+    const second = device.powerOn(9 * DAY_SECONDS, {
+      receiver: {
+        setup: (chip) => {
+          chip.mute = true
+        },
+      },
+      machine: { rtcPpm: 1.9 },
+    })
+    second.advance(3 * SECOND)
+    expectRestored(second, (9 * DAY_SECONDS * 7000) / 3)
   })
 
   it('the receiver need not be waited for as long when the RTC vouches for it', () => {
