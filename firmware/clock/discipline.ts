@@ -73,7 +73,7 @@ import {
   stampDifference,
 } from './line'
 import { lateGate, noiseFitted, noiseVariance } from './noise'
-import { oscillatorBreak, oscillatorInit, oscillatorObserve, oscillatorStep } from './oscillator'
+import { oscillatorBreak, oscillatorHurries, oscillatorInit, oscillatorObserve, oscillatorStep } from './oscillator'
 
 export const enum Verdict {
   /** The pulse has no earned label. */
@@ -310,7 +310,7 @@ export function disciplineWork(): bool {
   if (estimatorWork()) return true
   oscillatorStep()
   // The slow model leaves out its slice in the poll() in which it had to answer.
-  const again = asked
+  const again = asked || oscillatorHurries()
   asked = false
   return again
 }

@@ -14,23 +14,34 @@
 
 import { TICK_HZ } from '../../hal/abi'
 import { Line, Stamp, stampDifference } from './line'
-import { filterTemperatureRate, filterUnit } from './oscillator_filter'
+import { filterCoefficient, filterIgnoreTemperatures, filterTemperatureRate, filterUnit } from './oscillator_filter'
 import {
   forecastBegin,
   forecastClear,
   forecastCovers,
   forecastFilter,
+  forecastFirst,
   forecastGrowth,
   forecastHalfway,
+  forecastPhase,
   forecastRate,
   forecastReaches,
   forecastSigma,
   forecastStart,
   forecastStep,
 } from './oscillator_forecast'
-import { BLOCK, historyAdd, historyClear, historyEnd, historyFirst, NO_TEMPERATURE } from './oscillator_history'
+import {
+  BLOCK,
+  historyAdd,
+  historyClear,
+  historyEnd,
+  historyFirst,
+  historyWarming,
+  NO_TEMPERATURE,
+} from './oscillator_history'
 import { memoryNote } from './oscillator_memory'
 import {
+  searchAnew,
   searchBest,
   searchHalfway,
   searchInit,
@@ -39,6 +50,7 @@ import {
   searchReady,
   searchRenew,
   searchStep,
+  searchTried,
   searchUpToDate,
 } from './oscillator_search'
 import { trialBreak, trialCaution, trialHalfway, trialInit, trialStep } from './oscillator_trial'
@@ -81,6 +93,16 @@ const UNTOLD: f64 = 4
 const UNSEEN: f64 = 4500
 const UNTRIED: f64 = 1800
 
+/** Readings of the thermometer older than this say nothing of the temperature now, s. */
+const STALE: i64 = 300
+/** Models without temperature that are tried before the first of them steers. */
+const FIRST_TURN: u32 = 8
+const LAST_TURN: u32 = 256
+/** Seconds in which the line pays what it had gathered with an earlier forecast. */
+const PAY: f64 = 600
+/** Slices in a row when learning is urgent. */
+const HURRY: u32 = 8
+
 const FROM: Stamp = changetype<Stamp>(memory.data(16, 8))
 const TO: Stamp = changetype<Stamp>(memory.data(16, 8))
 
@@ -92,6 +114,16 @@ let openTicks: u64 = 0
 let degreesSum: i32 = 0
 let degreesCount: i32 = 0
 let degreesLast: i32 = 0
+/** A reading has come since somebody last looked; the present second, and that of the last reading. */
+let heard: bool = false
+let present: i64 = 0
+let heardSecond: i64 = 0
+/** No readings come: the models do without them. */
+let deaf: bool = false
+/** Models of the other kind are being looked for. */
+let relearning: bool = false
+/** Slices done in a row. */
+let hurried: u32 = 0
 
 /** In holdover: seconds from the forecast's beginning to the holdover's; what the fast filter's rate had more. */
 let holding: bool = false
@@ -112,12 +144,32 @@ let scatter: f64 = 0
 let caution: f64 = 0
 let untold: f64 = 1
 let cautionFrom: f64 = 0
+/** In holdover: its second, the rate that it began with, the rate last told and when, and the phase that came of it, ns. */
+let since: i64 = 0
+let startRate: f64 = 0
+let told: f64 = 0
+let toldAt: f64 = 0
+let given: f64 = 0
+/** The forecast was made anew: when there are so many models the next time; when; the sigma then; what the line owes, and since when. */
+let turn: u32 = 0
+let turned: bool = false
+let turnAt: f64 = 0
+let turnSigma: f64 = 0
+let debt: f64 = 0
+let debtAt: f64 = 0
+/** How much temperatures that nobody reads may have changed the rate, ns/s. */
+let warming: f64 = 0
 
 export function oscillatorInit(): void {
   open = false
   degreesSum = 0
   degreesCount = 0
   degreesLast = NO_TEMPERATURE
+  heard = false
+  deaf = false
+  relearning = false
+  hurried = 0
+  filterIgnoreTemperatures(false)
   holding = false
   asked = false
   ready = false
@@ -130,6 +182,7 @@ export function oscillatorInit(): void {
 /** The line has been stepped, restored or renumbered: the block that was begun says nothing. */
 export function oscillatorBreak(): void {
   open = false
+  heard = true
 }
 
 /** A reading of the thermometer beside the crystal, in 1/64 degree C, at least once in two minutes. */
@@ -137,11 +190,32 @@ export function oscillatorTemperature(sixtyfourths: i32): void {
   degreesLast = sixtyfourths
   degreesSum += sixtyfourths
   degreesCount++
+  heard = true
+}
+
+/** Has the thermometer fallen silent, or does it speak again? Then models of the other kind are needed. */
+function listen(second: i64): void {
+  present = second
+  if (heard) {
+    heard = false
+    heardSecond = second
+    if (deaf && !holding) hear(false)
+  } else if (!deaf && degreesLast !== NO_TEMPERATURE && second - heardSecond > STALE) hear(true)
+}
+
+function hear(nothing: bool): void {
+  deaf = nothing
+  relearning = true
+  turn = FIRST_TURN
+  filterIgnoreTemperatures(nothing)
+  searchAnew()
+  trialBreak()
 }
 
 /** After each accepted pulse, when the line can be trusted: the line, rebased at the pulse and corrected. */
 export function oscillatorObserve(line: Line, phaseSigma: f64): void {
   holding = false
+  listen(line.seconds)
   if (phaseSigma > VAGUE) {
     open = false
     return
@@ -167,7 +241,7 @@ function close(line: Line): void {
   const age = <f64>openTicks * TICK_NANOS * 1e-9 + <f64>(BLOCK / 2)
   if (age < WARM_UP) return
   const rate = ((stampDifference(TO, FROM) - ticks) / ticks) * 1e9
-  const degrees = degreesCount > 0 ? degreesSum / degreesCount : degreesLast
+  const degrees = degreesCount > 0 ? degreesSum / degreesCount : deaf ? NO_TEMPERATURE : degreesLast
   if (historyAdd(openBlock, rate, degrees, age)) return
   // A gap of half a day: what the model knew outlives its history.
   if (searchLearnt()) memoryNote(searchPrior())
@@ -186,6 +260,10 @@ export function oscillatorStep(): bool {
   if (searchHalfway()) return searchStep()
   if (trialHalfway()) return trialStep(searchBest())
   const current = searchUpToDate() && searchReady()
+  if (holding && deaf && current && searchTried() >= turn && !forecastHalfway()) {
+    turnRound()
+    return true
+  }
   if (!holding && current && forecastStart() !== searchBest().block && !forecastHalfway()) {
     forecastBegin(searchBest())
     return true
@@ -196,6 +274,30 @@ export function oscillatorStep(): bool {
   }
   if (current && trialStep(searchBest())) return true
   return searchStep()
+}
+
+/** The forecast is needed sooner than two slices a second make it. True at most HURRY times in a row. */
+export function oscillatorHurries(): bool {
+  if (searchReady()) relearning = false
+  const late = holding && (forecastHalfway() || (forecastStart() !== 0 && !forecastReaches(blockReached())))
+  const urgent = late || relearning || (holding && deaf && turn <= LAST_TURN)
+  hurried = urgent && hurried < HURRY ? hurried + 1 : 0
+  return hurried !== 0
+}
+
+/** A model without temperature is there, or a better one: the forecast is made anew. The line keeps its rate until then. */
+function turnRound(): void {
+  turn *= 2
+  turnAt = reached - offset
+  turnSigma = gatheredSigma(turnAt)
+  turned = true
+  lastRate = told
+  lastDrift = 0
+  settled = false
+  forecastBegin(searchBest())
+  offset = <f64>(since - <i64>forecastStart() * <i64>BLOCK)
+  reached = offset + turnAt
+  cautionFrom = -1e9
 }
 
 /** How far the forecast must reach. */
@@ -212,6 +314,17 @@ export function oscillatorHoldover(second: i64, rate: f64, drift: f64): void {
   reached = offset
   lastRate = rate
   lastDrift = drift
+  listen(second)
+  since = second
+  startRate = rate
+  told = rate
+  toldAt = 0
+  given = 0
+  turned = false
+  turnAt = 0
+  turnSigma = 0
+  debt = 0
+  warming = 0
   extra = 0
   scatter = sqrt<f64>(filterUnit(forecastFilter()))
   cautionFrom = -1e9
@@ -239,6 +352,14 @@ function settle(ahead: f64): bool {
   if (!forecastCovers(blockReached())) return false
   settled = true
   settledAt = ahead
+  if (turned) {
+    // Where the line would be had it had this forecast from the beginning.
+    const first = (startRate - forecastFirst()) * (FADE * 8) * (1.0 / 9)
+    debt = forecastPhase(offset, offset + ahead) + first - given
+    debtAt = ahead
+    extra = 0
+    return true
+  }
   extra = lastRate + lastDrift * ahead - slowRate(ahead)
   return true
 }
@@ -256,10 +377,19 @@ function faded(seconds: f64): f64 {
 export function oscillatorRate(ahead: u32): f64 {
   asked = true
   const t = <f64>ahead
+  listen(since + <i64>ahead)
+  given += told * (t - toldAt)
+  toldAt = t
+  told = rateAt(t)
+  return told
+}
+
+function rateAt(t: f64): f64 {
   if (!settle(t)) return lastRate + lastDrift * t
-  const rate = slowRate(t) + extra * faded(t - settledAt)
+  let rate = slowRate(t) + extra * faded(t - settledAt)
+  if (debt !== 0 && t - debtAt < PAY) rate += debt * (1 / PAY)
   // Nothing may come from here that no crystal does; what is not a number fails this, too.
-  return Math.abs(rate - lastRate) < LARGEST_CHANGE ? rate : lastRate
+  return Math.abs(rate - startRate) < LARGEST_CHANGE ? rate : startRate
 }
 
 /** What the standard deviations are multiplied by: worked out once a block. */
@@ -268,6 +398,9 @@ function cautionAt(ahead: f64): f64 {
     cautionFrom = ahead
     caution = CAUTION * trialCaution((offset + ahead) / <f64>BLOCK)
     const seen = <f64>(historyEnd() - historyFirst()) * (<f64>BLOCK / UNSEEN)
+    const silent = <i32>((present - heardSecond) / <i64>BLOCK)
+    const coefficient = filterCoefficient(forecastFilter())
+    warming = coefficient !== 0 && silent > 1 ? Math.abs(coefficient) * historyWarming(silent) : 0
     untold = 1 + (UNTOLD * Math.min(ahead / UNTRIED, 1)) / (1 + seen * seen)
   }
   return caution
@@ -276,11 +409,26 @@ function cautionAt(ahead: f64): f64 {
 /** Standard deviation of the phase that is gathered in `ahead` seconds, ns. */
 export function oscillatorSigmaPhase(ahead: u32): f64 {
   const t = <f64>ahead
-  const own = settled ? forecastSigma(offset + t) : 0
+  const factor = cautionAt(t) * untold
+  const sigma = factor * gatheredSigma(t)
+  return sigma >= 0 && sigma < NO_SIGMA ? sigma : NO_SIGMA
+}
+
+/** The same as the model has it. */
+function gatheredSigma(t: f64): f64 {
+  const own = settled ? forecastSigma(offset + t) : turnAt > 0 ? turnSigma * (1 + (2 * (t - turnAt)) / turnAt) : 0
   // Where the two filters differ, one of them is wrong.
   const between = (Math.abs(extra) + scatter) * Math.min(t, FADE)
-  const sigma = cautionAt(t) * untold * sqrt<f64>(own * own + between * between)
-  return sigma >= 0 && sigma < NO_SIGMA ? sigma : NO_SIGMA
+  let sum = own * own + between * between
+  if (warming > 0) {
+    const warmed = warming * Math.min(t, <f64>(present - heardSecond))
+    sum += warmed * warmed
+  }
+  if (debt !== 0 && t - debtAt < PAY) {
+    const owed = debt * (1 - (t - debtAt) * (1 / PAY))
+    sum += owed * owed
+  }
+  return sqrt<f64>(sum)
 }
 
 /** Standard deviation of the rate, ns/s. */

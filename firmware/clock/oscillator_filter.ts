@@ -86,6 +86,12 @@ const LEARNT_WEIGHT: f64 = 20
 
 let unitWeight: f64 = 0
 let unitGuess: f64 = 0
+let ignoring: bool = false
+
+/** Models that are begun from now on leave the temperatures out: nobody reads the thermometer any more. */
+export function filterIgnoreTemperatures(ignore: bool): void {
+  ignoring = ignore
+}
 
 /** Says what the unit of variance is likely to be; 0: nobody knows. */
 export function filterGuess(unit: f64): void {
@@ -196,7 +202,7 @@ export function filterBegin(f: Filter, theta: Theta, prior: Prior): void {
   setVariance(f, CYCLE, cycle)
   setVariance(f, CYCLE + 1, cycle)
   const temperature = historyFirstTemperature()
-  if (temperature !== NO_TEMPERATURE) {
+  if (temperature !== NO_TEMPERATURE && !ignoring) {
     f.size = WARM
     f.origin = degrees(temperature)
     f.degrees = f.origin
@@ -262,7 +268,7 @@ function advance(f: Filter): void {
 export function filterPredict(f: Filter, end: i32): void {
   if (f.begun !== 0) advance(f)
   else f.begun = 1
-  if (f.size > COEFFICIENT && f.block < end) {
+  if (f.size > COEFFICIENT && f.block < end && !ignoring) {
     const temperature = historyTemperature(f.block)
     if (temperature !== NO_TEMPERATURE) f.degrees = degrees(temperature)
   }
@@ -320,6 +326,11 @@ export function filterShare(f: Filter): f64 {
 export function filterTemperatureRate(f: Filter, sixtyfourths: i32): f64 {
   if (f.size <= COEFFICIENT || sixtyfourths === NO_TEMPERATURE) return 0
   return (degrees(sixtyfourths) - f.origin) * filterMean(f, COEFFICIENT)
+}
+
+/** The temperature's coefficient, ns/s a degree. */
+export function filterCoefficient(f: Filter): f64 {
+  return f.size > COEFFICIENT ? filterMean(f, COEFFICIENT) : 0
 }
 
 /** Third slice of a block: takes its rate, if there is one, and goes on to the next. */

@@ -27,6 +27,9 @@ const SIGMAS: usize = memory.data(4 * 8, 8)
 /** Number of the block of the newest point plus one, and of the first block of all. */
 let end: i32 = 0
 let begin: i32 = 0
+/** Phase that the line gathers until the newest point's block is over, ns; the first point's rate. */
+let gathered: f64 = 0
+let firstRate: f64 = 0
 /** Slices of the next point that are done. */
 let slices: i32 = 0
 
@@ -36,6 +39,7 @@ export function forecastBegin(from: Filter): void {
   begin = from.block
   end = begin
   slices = 0
+  gathered = 0
   memory.fill(SIGMAS, 0, 4 * 8)
 }
 
@@ -83,6 +87,8 @@ export function forecastStep(): void {
   store<f64>(RATES, filterRate(), 16)
   // The line's error may shrink for a while, when a cycle turns; its bound does not.
   store<f64>(SIGMAS, Math.max(load<f64>(SIGMAS, 16), aheadSigma(AHEAD)), 24)
+  if (end === begin) firstRate = filterRate()
+  gathered += filterRate() * <f64>BLOCK
   end++
 }
 
@@ -100,6 +106,16 @@ export function forecastRate(seconds: f64): f64 {
   const b = load<f64>(RATES + ((<usize>i) << 3), 8)
   const part = Math.min(Math.max(at - <f64>i, -1), 2)
   return a + (b - a) * part
+}
+
+/** Phase, ns, that the rates have gathered `seconds` after `from`, both counted from the beginning, `from` within the first blocks. */
+export function forecastPhase(from: f64, seconds: f64): f64 {
+  const rest = <f64>((end - begin) * BLOCK) - seconds
+  return gathered - rest * forecastRate(seconds + 0.5 * rest) - from * firstRate
+}
+
+export function forecastFirst(): f64 {
+  return firstRate
 }
 
 /** Standard deviation of the phase, ns, that the line gathers from the first block's beginning to `seconds` after it. */

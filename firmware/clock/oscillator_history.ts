@@ -16,6 +16,9 @@ const DROP: i32 = 32
 export const NO_TEMPERATURE: i32 = -32768
 export const NO_RATE: f64 = f64.MAX_VALUE
 
+/** Every so many blocks are enough for a mean. */
+const SPARSE: i32 = 4
+
 /** Units of what is kept in 1 ns/s, and the largest that is kept: 8 ppm from the first rate. */
 const FINENESS: f64 = 4
 const LARGEST: f64 = 32_767
@@ -96,4 +99,19 @@ function append(kept: i32, temperature: i32): void {
   store<i16>(RATES + ((<usize>count) << 1), <i16>kept)
   store<i16>(TEMPERATURES + ((<usize>count) << 1), <i16>temperature)
   count++
+}
+
+/** Root mean square of how much the temperature changes in `lag` blocks, degrees C; 0 when that is not known. */
+export function historyWarming(lag: i32): f64 {
+  const far = min(lag, (count * 3) >> 2)
+  let sum: f64 = 0
+  let pairs = 0
+  for (let i = 0; i + far < count; i += SPARSE) {
+    const a = historyTemperature(first + i)
+    const b = historyTemperature(first + i + far)
+    if (a === NO_TEMPERATURE || b === NO_TEMPERATURE) continue
+    sum += <f64>((a - b) * (a - b))
+    pairs++
+  }
+  return pairs > 0 ? sqrt<f64>(sum / <f64>pairs) * 0.015625 : 0
 }

@@ -168,6 +168,15 @@ export function searchRenew(): void {
   halfway = 0
 }
 
+/** What a model may use has changed: all of them are forgotten, but not where the search has got to. */
+export function searchAnew(): void {
+  searchRenew()
+  have = false
+  learnt = false
+  tried = 0
+  since = 0
+}
+
 /** Models that were tried since the start. */
 export function searchTried(): u32 {
   return tried
