@@ -120,6 +120,9 @@ const BENT_RATE: f64 = 28 * 28
 /** Receivers state some tens of nanoseconds. What they state beyond this counts as noise of the pulse, ns^2. */
 const STATED_USUAL: f64 = 100 * 100
 
+/** Seconds without any pulse that make an outage. */
+const OUTAGE: i64 = 60
+
 /** Seconds without an accepted pulse after which the slow model steers. */
 const HOLD_AFTER: i64 = 8
 
@@ -148,6 +151,9 @@ let proven: bool = false
 let accepted: u32 = 0
 /** The second of the last accepted pulse. */
 let acceptedSecond: i64 = 0
+/** The second of the last pulse of all; they have come back after an outage, and none was believed since. */
+let pulseSecond: i64 = 0
+let returned: bool = false
 /** The continuous second up to which the estimator has been stepped, and its tick. */
 let second: i64 = 0
 let secondTicks: u64 = 0
@@ -173,6 +179,8 @@ export function disciplineInit(ticks: u64): void {
   bound = 0
   boundGrowth = 0
   acceptedSecond = 0
+  pulseSecond = 0
+  returned = false
   doubtInit()
   alarmInit()
   estimatorInit()
@@ -199,6 +207,7 @@ export function disciplineRenumber(seconds: i64): void {
   MODEL.seconds += seconds
   second += seconds
   acceptedSecond += seconds
+  pulseSecond += seconds
   doubtRenumber(seconds)
   holdRenumber(seconds)
   acquireRenumber(seconds)
@@ -241,6 +250,8 @@ export function disciplinePulse(pulse: Pulse, known: f64): Verdict {
   lineAt(MODEL, pulse.ticks, HERE)
   const difference = stampDifference(LABEL, HERE) + captureDelay + <f64>pulse.sawtoothPicos * 0.001
   lastDifference = difference
+  if (LABEL.seconds - pulseSecond > OUTAGE) returned = true
+  pulseSecond = LABEL.seconds
   acquirePush(pulse.ticks, LABEL.seconds, pulse.sawtoothPicos)
   if (stage !== Stage.Nowhere && Math.abs(difference) < 5e8) {
     const passed = <f64>(LABEL.seconds - second)
@@ -388,6 +399,7 @@ function follow(difference: f64, extra: f64, ticks: u64): Verdict {
   holdEnd()
   acceptedSecond = second
   accepted++
+  returned = false
   publish(ticks)
   if (accepted < CONFIDENT) return Verdict.Accepted
   doubtSettle(second)
@@ -403,7 +415,7 @@ function steer(rate: f64): void {
 function contradicted(ticks: u64, difference: f64, known: f64): Verdict {
   const placed = stage !== Stage.Nowhere
   const own = <f64>disciplineBound(ticks)
-  const judgement = doubtJudge(MODEL, captureDelay, difference, LABEL.seconds, placed, proven, own, known)
+  const judgement = doubtJudge(MODEL, captureDelay, difference, LABEL.seconds, placed, proven, own, known, returned)
   if (judgement === Judgement.Step) return stepLine(ticks)
   if (judgement === Judgement.Follow) {
     stage = Stage.Acquiring

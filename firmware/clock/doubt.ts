@@ -8,6 +8,7 @@
 //   could be late captures                                                 LATE_PERSIST pulses in a row: follow
 //   could be, but they lie on one line                                     ALIGNED_PERSIST pulses in a row: follow
 //   within JUMP, or within our own error bound                             PERSIST pulses in a row: follow
+//   after an outage: within WIDE times our own error bound                 the same: the model of the crystal was wrong
 //   before the first lock, within the RTC's error bound                    CONFIRM pulses: step
 //   before the first lock, outside it                                      CONFIRM_DOUBTFUL pulses: step
 //   after a lock: no crystal jumps or runs like that, so it is the sky that is odd
@@ -52,6 +53,8 @@ const CONFIRM_IMPOSSIBLE: u32 = 900
 const ALARMING: u32 = 2
 /** Contradictions up to this are slewed in once they are believed, ns. */
 const SLEWED: f64 = 2e7
+/** After an outage the bound may have been too narrow by this factor, before it is likelier that the sky is wrong. */
+const WIDE: f64 = 4
 /** Whole seconds are the labels' business, ns. */
 const HALF_SECOND: f64 = 5e8
 
@@ -139,7 +142,7 @@ export function doubtSettle(second: i64): void {
 /**
  * Judges a pulse that did not pass the gate. `line`, `delay`: what it was compared with. `placed`: some pulse has put the
  * line there; `proven`: the estimator has run on it. `bound`: the line's error bound, these doubts included; `known`: that
- * of an earlier clock, for a line that pulses have not proven.
+ * of an earlier clock, for a line that pulses have not proven; `returned`: pulses were missing for long before this contradiction.
  */
 export function doubtJudge(
   line: Line,
@@ -150,12 +153,14 @@ export function doubtJudge(
   proven: bool,
   bound: f64,
   known: f64,
+  returned: bool,
 ): Judgement {
-  note(difference, second)
+  const own = returned ? WIDE * (bound - doubt) : bound - doubt
+  note(difference, second, returned ? own : 0)
   fitted = proven && contradictions >= PERSIST && fitContradictions(line, delay)
   const size = Math.abs(difference)
   const late = difference < 0 && size <= LATEST_CAPTURE && !aligned()
-  const possible = placed && (size <= JUMP || size <= bound - doubt) && !runsAway()
+  const possible = placed && (size <= JUMP || size <= own) && !runsAway()
   if (contradictions < needed(size, late, possible, proven, known)) {
     if (proven && contradictions >= ALARMING) disbelieve(difference, late, possible)
     return Judgement.Wait
@@ -166,13 +171,13 @@ export function doubtJudge(
   return possible && size <= SLEWED ? Judgement.Follow : Judgement.Step
 }
 
-function note(difference: f64, second: i64): void {
+function note(difference: f64, second: i64, contained: f64): void {
   const apart = <f64>(second - contradictionSecond)
   const agrees = Math.abs(difference - contradiction) <= AGREEMENT + AGREEMENT_RATE * apart && apart > 0
   contradictions = agrees && apart < FORGOTTEN && contradictions > 0 ? contradictions + 1 : 1
   contradiction = difference
   contradictionSecond = second
-  if (contradictions === 1) small = Math.abs(difference) <= JUMP
+  if (contradictions === 1) small = Math.abs(difference) <= Math.max(JUMP, contained)
 }
 
 function needed(size: f64, late: bool, possible: bool, proven: bool, known: f64): u32 {

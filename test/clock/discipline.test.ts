@@ -134,6 +134,27 @@ describe('after an outage', () => {
       }
     })
 
+  for (const offset of [800_000, -800_000])
+    it(`pulses_that_are_beyond_the_bound_by_less_than_four_times_are_followed_at_once (${offset} ns)`, async () => {
+      const missing = (k: number) => k >= 7200 && k < 10_800
+      const shift = (k: number) => (k >= 10_800 ? offset : 0)
+      const bench = (await ClockBench.make({ missing, shift })).run(10_790)
+      expect(bench.samples.at(-1)?.bound).toBeLessThan(700_000)
+      bench.run(20)
+      expect(bench.entry.exports['alarm']()).toBe(Alarm.Shift)
+      const late = (bench.samples.at(-1)?.error ?? 0) + offset
+      expect(Math.abs(late)).toBeLessThan(1000)
+      expect(bench.samples.at(-1)?.bound).toBeGreaterThan(Math.abs(offset) * 0.9)
+    })
+
+  it('pulses_far_beyond_the_bound_are_refused', async () => {
+    const missing = (k: number) => k >= 7200 && k < 10_800
+    const shift = (k: number) => (k >= 10_800 ? 10_000_000 : 0)
+    const bench = (await ClockBench.make({ missing, shift })).run(10_830)
+    expect(bench.entry.exports['alarm']()).toBe(Alarm.Jump)
+    expect(Math.abs(bench.samples.at(-1)?.error ?? 0)).toBeLessThan(500_000)
+  })
+
   it('a_late_capture_is_taken_back_with_all_that_it_did', async () => {
     const missing = (k: number) => k >= 3600 && k < 3900
     const shift = (k: number) => (k === 3900 || k === 3903 ? 5500 : 0)
