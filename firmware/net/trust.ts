@@ -162,7 +162,8 @@ function consider(now: u64): void {
     return
   }
   if (dates !== CertificateTime.Off && upstreamUndecided() !== 0 && clockState() < ClockState.Locked) {
-    if (namesThatAgree() < FIRST_CONTACT) return
+    // What they agree on cannot be before the last known good time.
+    if (namesThatAgree() < FIRST_CONTACT || floorSeconds(together.high) + 1 < clockFloor()) return
     if (judge(floorSeconds(together.low), floorSeconds(together.high) + 1) !== 0) {
       together = upstreamSelect(now)
       if (!isQuorum(together, max(minSources, 2))) return

@@ -242,7 +242,8 @@ export function associationReceive(
   a.flags &= ~(AssociationFlag.Asking | AssociationFlag.Nak)
   // Authentic: the keys work, and the next trouble starts from the beginning.
   a.keAttempts = 0
-  a.keBackoff = 0
+  // Keys whose certificate turns out not to be valid are dropped: then the next exchange has to wait longer every time.
+  if (associationHas(a, AssociationFlag.Decided)) a.keBackoff = 0
   if (verdict === ReplyVerdict.Good && takeSample(a, t4, spread, crystal)) heard(a, now)
   else refused(a, verdict, now)
   return verdict

@@ -1,6 +1,7 @@
 // Plays the story of a boot: what was before, what is around the board, and step by step what it must serve and say.
 //
-//   before: { lasts: 3min, off: 3y, battery: good }   a life under an open sky, then time without power; battery: dead
+//   before: { lasts: 3min, off: 3y, battery: good }   a life under an open sky, then time without power; battery: dead,
+//                                                     network: none (in that life)
 //   rtc: 1.5                                          the DS3231's error, ppm
 //   options: [certificate-time=strict]                besides those that name the servers
 //   servers: { a.example: {}, b.example: { lies: 1s, until: -1d } }
@@ -10,6 +11,7 @@
 //     - { from: 60s, state: locked, stratum: 1, error: 1us, bound: 100us, alarm: none, dropped: 1, says: text }
 //     - { to: 10s, served: false }
 //   every: 1s                                         between two samples
+//   exchanges: 3                                      key exchanges in all, the life before included
 //   leap: insert                                      a true leap second at the end of the month
 //
 // A sample is one NTP answer, whose receive timestamp is held against the truth, and what `tracking` says. Over the whole story the served error must
@@ -29,20 +31,21 @@ import { type Certificates, type NtsServerOptions, NtsServers, RESOLVER } from '
 const SECOND = 1e9
 const CLIENT = { ip: 0xc0a8_070a, port: 40_000 }
 const YEAR = 31_557_600
-const KEYS = ['before', 'rtc', 'options', 'servers', 'expect', 'every', 'leap']
+const KEYS = ['before', 'rtc', 'options', 'servers', 'expect', 'every', 'leap', 'exchanges']
 const EXPECTATIONS = 'from to state stratum served error bound alarm leap dropped says silent'.split(' ')
 const SERVER_KEYS = 'lies latency jitter stratum leap silent from until'.split(' ')
 
 export interface BootStory {
   story: Story
   /** Nanoseconds that the life before lasted, seconds without power after it; absent: fresh from the factory. */
-  before: { lasts: number; off: number; battery: boolean } | undefined
+  before: { lasts: number; off: number; battery: boolean; network: boolean } | undefined
   rtcPpm: number | undefined
   options: string[]
   servers: NtsServerOptions[]
   expect: Expectation[]
   every: number
   leapSecond: LeapSecond | undefined
+  exchanges: number | undefined
 }
 
 interface Expectation {
@@ -98,13 +101,14 @@ export function parseBootStory(text: string, file: string): BootStory {
     value === undefined ? otherwise : (span(value) ?? fail(`${value} is no time`))
   const begins = story.begins ?? LAN_BOARD_ORIGIN
   const before = more['before'] as Raw | undefined
-  if (before) check(before, ['lasts', 'off', 'battery'])
+  if (before) check(before, ['lasts', 'off', 'battery', 'network'])
   return {
     story,
     before: before && {
       lasts: time(before['lasts'], 120 * SECOND),
       off: Math.round(time(before['off'], 10 * SECOND) / SECOND),
       battery: before['battery'] !== 'dead',
+      network: before['network'] !== 'none',
     },
     rtcPpm: more['rtc'] as number | undefined,
     options: (more['options'] as string[] | undefined) ?? [],
@@ -130,6 +134,7 @@ export function parseBootStory(text: string, file: string): BootStory {
       return { ...given, from: time(raw['from'], 0), to: time(raw['to'], story.lasts) } as Expectation
     }),
     every: time(more['every'], SECOND),
+    exchanges: more['exchanges'] as number | undefined,
     leapSecond:
       more['leap'] === undefined
         ? undefined
@@ -175,7 +180,7 @@ export function playBoot(wasm: Uint8Array, boot: BootStory, certificates: Certif
   if (before) {
     const past = Math.ceil(before.lasts / SECOND)
     const board = made(begins - before.off - past, {}, true)
-    servers.attach(board)
+    if (before.network) servers.attach(board)
     board.advance(past * SECOND)
     const rtc = board.machine.saveRtc()
     const flash = board.machine.flash.bytes.slice()
@@ -217,7 +222,7 @@ function watch(board: LanBoard, { story, every }: BootStory): Omit<Boot, 'exchan
 }
 
 /** What does not hold, in sentences; the first of each expectation. */
-export function bootFailures({ story, expect }: BootStory, { sights, traps }: Boot): string[] {
+export function bootFailures({ story, expect, exchanges }: BootStory, { sights, traps, ...result }: Boot): string[] {
   const found: string[] = []
   for (const wanted of expect) {
     const within = sights.filter(({ at }) => at >= wanted.from && at <= wanted.to)
@@ -238,6 +243,7 @@ export function bootFailures({ story, expect }: BootStory, { sights, traps }: Bo
       `${claims.length - kept} answers wrong: first at ${when(at)}, ${showNanos(error)} of ${showNanos(bound)}`,
     )
   }
+  if (exchanges !== undefined && result.exchanges !== exchanges) found.push(`${result.exchanges} key exchanges`)
   if (traps > 0) found.push(`${traps} traps and watchdogs`)
   return found
 }
