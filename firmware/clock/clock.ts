@@ -3,7 +3,7 @@
 //   Unknown    nobody has told us the time
 //   Restored   from the RTC, with an error bound; not served as synchronised
 //   Locked     pulses are being followed: stratum 1
-//   Holdover   no believable pulse for HOLDOVER_AFTER; the bound grows. Stratum 1 until it exceeds HOLDOVER_LIMIT
+//   Holdover   no believable pulse for HOLDOVER_AFTER; the bound grows. Stratum 1 until it exceeds holdoverLimit
 //   Vouched    an authenticated majority of servers is followed, because the sky is not to be had or not to be believed
 //
 // docs/trust-ladder.md has the whole of it: what each state may do, and what leads from one to the other.
@@ -104,8 +104,7 @@ export const enum OnDisagree {
 const HOLDOVER_AFTER: u64 = 160_000_000
 
 /** Holdover serves as stratum 1 until its bound is worse than this, ns. A LAN client sees it as root dispersion. */
-const HOLDOVER_LIMIT: u64 = 10_000_000
-let holdoverLimit: u64 = HOLDOVER_LIMIT
+let holdoverLimit: u64 = 10_000_000
 
 /** The network is no longer enough to be served when its bound is worse than this, ns: its quorum is too old. */
 const VOUCHED_LIMIT: u64 = 100_000_000

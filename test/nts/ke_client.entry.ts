@@ -25,13 +25,13 @@ export {
   keClientStep,
   keClientVerdict,
 } from '../../firmware/nts/ke_client'
-export { drbgSeed }
+export { drbgSeed, KE_CLIENT_SIZE }
 
 export const DATA: usize = memory.data(32768, 8)
 export const OUT: usize = memory.data(256, 8)
 const NAME: usize = memory.data(512, 8)
 const TRUST = changetype<Trust>(memory.data(<i32>TRUST_SIZE, 8))
-const CONNECTION: usize = memory.data(<i32>KE_CLIENT_SIZE, 8)
+export const CONNECTION: usize = memory.data(<i32>KE_CLIENT_SIZE, 8)
 const SETTINGS = changetype<KeSettings>(memory.data(<i32>KE_SETTINGS_SIZE, 8))
 
 export function data(): usize {

@@ -146,6 +146,8 @@ describe('an exchange', () => {
       entry.exports['keClientForget']()
       expect(one.phase).toBe(Phase.Idle)
       expect(one.deliver().length).toBe(0)
+      const { CONNECTION, KE_CLIENT_SIZE } = entry.exports
+      expect(entry.read(CONNECTION.value, KE_CLIENT_SIZE.value).every((byte) => byte === 0)).toBe(true)
     }
     expect((await served(GOOD)).client.phase).toBe(Phase.Done)
   })

@@ -131,6 +131,11 @@ export class NtsServers {
     })
   }
 
+  /** The keys of every session so far. */
+  keys(): Set<Keys> {
+    return new Set(this.cookies.values())
+  }
+
   // ---- NTS-KE
 
   private exchange(peer: TcpPeer, server: NtsServerOptions): void {
