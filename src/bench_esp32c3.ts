@@ -6,7 +6,6 @@
 // Microseconds are the time inside poll(), from its first instruction to its return: instructions at 160 MHz, one each cycle,
 // what interrupts it, and the waits for SPI, in which the processor sleeps. The real chip waits for its flash cache on top.
 
-import { parseElf } from '../sim/cpu/elf'
 import type { Esp32c3Machine } from '../sim/soc/machine'
 import type { Esp32c3Firmware } from './esp32c3'
 import { Esp32c3LanBoard } from './lan_board'
@@ -14,6 +13,7 @@ import { AeadId } from './nts/aead'
 import type { Session } from './nts/key_exchange'
 import { decodeHeader, encodeHeader } from './nts/packet'
 import { ntsRequest } from './nts/query'
+import { type Cost, difference, stackUsed, watchPolls } from './poll_watch'
 
 export interface Esp32c3Row {
   name: string
@@ -25,7 +25,6 @@ const MHZ = 160
 const SECOND = 1e9
 const REQUESTS = 100
 const HANDSHAKES = 4
-const PAINT = 0xa5a5_a5a5
 
 export async function measureEsp32c3(firmware: Esp32c3Firmware): Promise<Esp32c3Row[]> {
   const fast = new Bench(firmware, true)
@@ -40,7 +39,11 @@ export async function measureEsp32c3(firmware: Esp32c3Firmware): Promise<Esp32c3
     ...cost('longest_poll_without_accelerator', await slow.longestPoll(() => slow.fourHandshakes(true))),
     { name: 'flash', value: firmware.sizes.flash, unit: 'bytes' },
     { name: 'static_ram', value: firmware.sizes.ram, unit: 'bytes' },
-    { name: 'stack_high_water', value: Math.max(fast.stackUsed(), slow.stackUsed()), unit: 'bytes' },
+    {
+      name: 'stack_high_water',
+      value: Math.max(...[fast, slow].map(({ board }) => stackUsed(board, firmware))),
+      unit: 'bytes',
+    },
   ]
   for (const { board } of [fast, slow]) {
     const { reports } = board.machine
@@ -64,12 +67,6 @@ export function esp32c3Table(rows: Esp32c3Row[]): string[] {
   ]
 }
 
-/** Instructions, and time inside poll() in cycles of 160 MHz. */
-interface Cost {
-  instructions: number
-  cycles: number
-}
-
 function cost(name: string, { instructions, cycles }: Cost): Esp32c3Row[] {
   return [
     { name, value: instructions, unit: 'instructions' },
@@ -80,21 +77,19 @@ function cost(name: string, { instructions, cycles }: Cost): Esp32c3Row[] {
 /** A board that is ready, with its authority. */
 class Bench {
   readonly board: Esp32c3LanBoard
-  private readonly symbols: ReadonlyMap<string, number>
   private readonly authority: string
   /** Cycles inside poll() so far, and the longest poll() since `longest` was last reset. */
   private polling = 0
   private longest: Cost = { instructions: 0, cycles: 0 }
 
   constructor(firmware: Esp32c3Firmware, accelerator: boolean) {
-    this.symbols = parseElf(firmware.elf).symbols
     this.board = new Esp32c3LanBoard(firmware)
     // The firmware tries the accelerator before it trusts it: one that is out of order is not used.
     this.machine.soc.peripherals.aes.faulty = !accelerator
     if (!this.board.runUntilSaid('ready', 120)) throw new Error('the board was not ready within 120 virtual seconds')
     this.board.advance(5 * SECOND)
     this.authority = this.board.authority()
-    this.watchPolls()
+    watchPolls(this.board, firmware, (cost) => this.polled(cost))
   }
 
   async replies(suffix: string): Promise<Esp32c3Row[]> {
@@ -145,15 +140,6 @@ class Bench {
     this.longest = { instructions: 0, cycles: 0 }
     await run()
     return this.longest
-  }
-
-  /** Bytes of the stack that were ever written. */
-  stackUsed(): number {
-    const bottom = this.symbol('stack_bottom')
-    const bytes = this.machine.soc.cpu.read(bottom, this.symbol('stack_top') - bottom)
-    const words = new Uint32Array(bytes.buffer)
-    const used = words.findIndex((word) => word !== PAINT)
-    return used < 0 ? 0 : bytes.length - 4 * used
   }
 
   private get machine(): Esp32c3Machine {
@@ -215,44 +201,13 @@ class Bench {
     return { instructions: this.machine.soc.cpu.instructions, cycles: this.polling }
   }
 
-  /** Takes the time of every poll() from now on. */
-  private watchPolls(): void {
-    const { soc } = this.machine
-    const entry = this.symbol('runtime_poll')
-    // The compiler may call it from several places.
-    const exits = new Set<number>()
-    let begun: Cost | undefined
-    soc.onHook = (pc) => {
-      if (pc === entry) {
-        begun = { instructions: soc.cpu.instructions, cycles: soc.now() }
-        const back = soc.cpu.register(1)
-        if (!exits.has(back)) soc.cpu.setHooks([entry, ...exits.add(back)])
-      } else if (begun) {
-        this.polled(difference({ instructions: soc.cpu.instructions, cycles: soc.now() }, begun))
-        begun = undefined
-      }
-      return false
-    }
-    soc.cpu.setHooks([entry])
-  }
-
   private polled({ instructions, cycles }: Cost): void {
     this.polling += cycles
     this.longest.instructions = Math.max(this.longest.instructions, instructions)
     this.longest.cycles = Math.max(this.longest.cycles, cycles)
   }
-
-  private symbol(name: string): number {
-    const address = this.symbols.get(name)
-    if (address === undefined) throw new Error(`the image has no symbol ${name}`)
-    return address
-  }
 }
 
 function each({ instructions, cycles }: Cost): Cost {
   return { instructions: instructions / REQUESTS, cycles: cycles / REQUESTS }
-}
-
-function difference(after: Cost, before: Cost): Cost {
-  return { instructions: after.instructions - before.instructions, cycles: after.cycles - before.cycles }
 }

@@ -2,6 +2,7 @@
 // record and every key can be made wrong. The mirror image of scripted_client.ts.
 
 import {
+  constants,
   createCipheriv,
   createDecipheriv,
   createHash,
@@ -169,12 +170,15 @@ export class ScriptedServer {
   }
 
   certificateVerify(
-    scheme = 0x0403,
+    scheme = this.key.asymmetricKeyType === 'rsa' ? 0x0804 : 0x0403,
     context = 'TLS 1.3, server CertificateVerify',
     transcript = this.transcriptHash(),
   ): Bytes {
     const signed = concat(new Uint8Array(64).fill(32), Buffer.from(`${context}\0`), transcript)
-    return message(Message.CertificateVerify, u16(scheme), vector(2, sign('sha256', signed, this.key)))
+    const { key } = this
+    const pss = { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+    const signature = sign('sha256', signed, key.asymmetricKeyType === 'rsa' ? pss : key)
+    return message(Message.CertificateVerify, u16(scheme), vector(2, signature))
   }
 
   certificateRequest(context: Bytes = new Uint8Array(), ...extensions: Bytes[]): Bytes {
