@@ -102,7 +102,7 @@ function explain(error: NodeJS.ErrnoException, folder: string): string {
   if (error.code === 'EACCES' || error.code === 'EPERM') return `the board of ${folder} belongs to another user`
   if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') return `the board of ${folder}: ${error.message}`
   return (
-    `no board runs with the state folder ${folder}: \`noonmark up\` starts one, --state names another folder, ` +
-    'and a serial port (`noonmark status /dev/ttyACM0`) a real device'
+    `no board runs with the state folder ${folder}: start one with \`noonmark up\`, name another folder with --state, ` +
+    'or a real device by its serial port (`noonmark status /dev/ttyACM0`)'
   )
 }

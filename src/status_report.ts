@@ -93,6 +93,8 @@ function humanNanos(text: string): string {
   return text.replace(/(-?\d+) ns\b/g, (_, digits: string) => duration(Number(digits)))
 }
 
+const MARKS = '   (* best, + combined, - outvoted by better ones, x contradicts the majority, ? not usable)'
+
 function sourcesText({ sources, selection }: Report): string {
   if (sources.length === 0) return 'No upstream servers: the option `server=` names them (docs/operating.md).'
   const rows = sources.map((source) => {
@@ -103,8 +105,10 @@ function sourcesText({ sources, selection }: Report): string {
     const last = age(source['last']).padStart(6)
     return `^${source['mark']} ${name} ${stratum} ${poll} ${reach} ${last}   ${sample(source)}`.trimEnd()
   })
+  const legend = sources.some(({ mark }) => mark !== '*' && mark !== '+') ? [MARKS] : []
   return table('MS Name/IP address             Stratum Poll Reach LastRx   Last sample', [
     ...rows,
+    ...legend,
     ...(selection ? ['', selected(selection)] : []),
   ])
 }
@@ -121,8 +125,10 @@ function selected({ candidates, agreeing, authenticated, width, offset }: Pairs)
   if (voters === 0) return 'None of them can be used yet: three good answers of a server are needed.'
   if (Number(agreeing) === 0) return `${voters} could be used, but no majority of them agrees.`
   const how = authenticated === '1' ? 'authenticated by NTS' : 'NOT authenticated, so nothing is believed on their word'
-  const off = offset === undefined ? '' : `; our clock is ${duration(Number(offset), true)} off`
-  return `${agreeing} of ${voters} usable servers agree, ${how}, within ${duration(Number(width))}${off}.`
+  const ours = Number(offset)
+  const off =
+    offset === undefined ? '' : `; our clock is ${duration(Math.abs(ours))} ${ours < 0 ? 'behind' : 'ahead of'} them`
+  return `${agreeing} of ${voters} usable servers agree, ${how}, to within ${duration(Number(width))}${off}.`
 }
 
 function authdataText({ authdata }: Report): string {

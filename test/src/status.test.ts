@@ -127,8 +127,9 @@ MS Name/IP address             Stratum Poll Reach LastRx   Last sample
 ===============================================================================
 ^* time.example.org                  1    6   377     12   -8500ns +/- 1100us
 ^? 192.0.2.77                        0    4     0      -   none yet
+   (* best, + combined, - outvoted by better ones, x contradicts the majority, ? not usable)
 
-1 of 1 usable servers agree, authenticated by NTS, within 2200us; our clock is -8500ns off.
+1 of 1 usable servers agree, authenticated by NTS, to within 2200us; our clock is 8500ns behind them.
 
 Name/IP address             Mode KeyID Type KLen Last Atmp  NAK Cook CLen
 ===============================================================================
@@ -168,7 +169,7 @@ plain.example                  -     0    0    0    -    0    0    0    0
 
   it('says what to do when no board runs there, or one was killed and its socket stayed', async () => {
     const state = folder()
-    const nobody = /^no board runs with the state folder .*`noonmark up` starts one/
+    const nobody = /^no board runs with the state folder .*`noonmark up`.*--state.*serial port/
     expect(await ask(undefined, state)).toMatchObject({ code: 1, complaints: [expect.stringMatching(nobody)] })
     writeFileSync(join(state, 'control'), '')
     expect(await ask(undefined, state)).toMatchObject({ code: 1, complaints: [expect.stringMatching(nobody)] })
