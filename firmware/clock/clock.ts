@@ -322,6 +322,11 @@ export function clockRehearse(edge: u64): void {
 
 /** A labelled pulse has come in; `now` is the present tick, a fraction of a second after the pulse's. */
 export function clockPulse(pulse: Pulse, now: u64): void {
+  takePulse(pulse, now)
+  dispute(pulse.ticks)
+}
+
+function takePulse(pulse: Pulse, now: u64): void {
   pulsed = true
   if (pulse.valid !== 0 && !skyIsBelieved(pulse)) {
     rejectedCount++
@@ -349,6 +354,7 @@ export function clockPulse(pulse: Pulse, now: u64): void {
 /** A pulse whose label is withheld, because an earlier clock contradicts it, has come in: it moves nothing, but people are told. */
 export function clockContradicted(pulse: Pulse): void {
   skyIsBelieved(pulse)
+  dispute(pulse.ticks)
   if (state !== ClockState.Locked && state !== ClockState.Holdover) return
   lineAt(disciplineModel(), pulse.ticks, HERE)
   const apart = <f64>(leapContinuous(pulse) - HERE.seconds) * 1e9 - <f64>(HERE.fraction >> 32) * (1e9 / 4294967296.0)
@@ -394,6 +400,7 @@ export function clockQuorum(quorum: Quorum, now: u64): void {
   vouchQuorum(quorum.ticks, quorum.low, quorum.high)
   networkHear(quorum)
   judgeLeap(seconds)
+  dispute(quorum.ticks)
   if (!networkLeads(quorum, now)) return
   lineAt(lineFor(now), now, FROM)
   // Unlabelled pulses know where seconds begin, unless the servers know better.
@@ -499,16 +506,12 @@ function skyIsBelieved(pulse: Pulse): bool {
   const continuous = leapContinuous(pulse)
   let verdict = Vouch.None
   let wrong = false
-  disputed = 0
   if (!leapNear(continuous) && vouchReady(pulse.ticks)) {
     const elapsed = elapsedSinceQuorum(pulse.ticks)
     const error = <i64>pulse.errorNanos + PULSE_SLACK
     verdict = vouchPulse(pulse.ticks, pulse.second * 1_000_000_000, error, elapsed)
     // The line itself. While it lies where the servers say, they cannot tell whether a pulse is the better one.
-    leapUtc(HERE, THERE)
-    const own = THERE.seconds * 1_000_000_000 + <i64>((<u64>THERE.fraction * 1_000_000_000) >> 32)
-    wrong = vouchCompare(pulse.ticks, own, PULSE_SLACK, elapsed) === Vouch.Disagrees
-    if (vouchDisagreement() !== Disagreement.None && !vouchCentral(own, elapsed)) disputed = vouchFarthest(own, elapsed)
+    wrong = vouchCompare(pulse.ticks, utcNanosHere(), PULSE_SLACK, elapsed) === Vouch.Disagrees
   } else {
     vouchUnjudged()
   }
@@ -517,6 +520,22 @@ function skyIsBelieved(pulse: Pulse): bool {
   // Pulses are right in spite of a leap second that is announced wrongly: it was vetoed.
   const disagreement = vouchDisagreement()
   return verdict !== Vouch.Disagrees && (disagreement === Disagreement.None || disagreement === Disagreement.Leap)
+}
+
+/** While sky and network disagree: may the line be wrong itself, and by how much? */
+function dispute(atTicks: u64): void {
+  disputed = 0
+  if (vouchDisagreement() === Disagreement.None || !vouchReady(atTicks)) return
+  const elapsed = elapsedSinceQuorum(atTicks)
+  if (leapNear(HERE.seconds)) return
+  const own = utcNanosHere()
+  if (!vouchCentral(own, elapsed)) disputed = vouchFarthest(own, elapsed)
+}
+
+/** UTC of HERE in nanoseconds since 1970. */
+function utcNanosHere(): i64 {
+  leapUtc(HERE, THERE)
+  return THERE.seconds * 1_000_000_000 + <i64>((<u64>THERE.fraction * 1_000_000_000) >> 32)
 }
 
 /** Nanoseconds that the line puts between the quorum's tick and this one, where HERE is left. */

@@ -71,6 +71,8 @@ export interface Sight {
   leap: number
   error: number
   bound: number
+  /** What `tracking` says of that bound: without what the answer's own receive timestamp may be wrong by. */
+  told: number
   state: string
   alarm: string
   dropped: number
@@ -211,6 +213,7 @@ function watch(board: LanBoard, { story, every }: BootStory): Omit<Boot, 'exchan
       leap: answer?.header.leap ?? 3,
       error: synchronised ? answer.t2 : 0,
       bound: synchronised ? answer.dispersion + answer.header.rootDelay * 5e8 : 0,
+      told: (Number.parseFloat(word('Root dispersion')) + Number.parseFloat(word('Root delay')) / 2) * SECOND,
       state: word('Trust').split(',')[0]!,
       alarm: word('Alarm'),
       dropped: Number(/(\d+) servers dropped/.exec(tracking)?.[1] ?? 0),
@@ -255,7 +258,7 @@ function contradiction(wanted: Expectation, sight: Sight): string | undefined {
   if (stratum !== undefined && sight.stratum !== stratum) return `stratum ${sight.stratum}, not ${stratum}`
   if (served !== undefined && is !== served) return is ? `served, stratum ${sight.stratum}` : 'not served'
   if (error !== undefined && Math.abs(sight.error) > error) return `wrong by ${showNanos(sight.error)}`
-  if (bound !== undefined && sight.bound > bound) return `bound ${showNanos(sight.bound)}`
+  if (bound !== undefined && sight.told > bound) return `bound ${showNanos(sight.told)}`
   if (alarm !== undefined && !(alarm === 'none' ? sight.alarm === 'none' : sight.alarm.includes(alarm)))
     return `alarm: ${sight.alarm}`
   if (leap !== undefined && sight.leap !== leap) return `leap indicator ${sight.leap}`
@@ -281,7 +284,7 @@ export function chronicle({ story }: BootStory, { sights, exchanges }: Boot): st
     widest = 0
     from = to
   }
-  for (const { at, state, stratum, alarm, leap, dropped, error, bound } of sights) {
+  for (const { at, state, stratum, alarm, leap, dropped, error, told } of sights) {
     const about = alarm.replace(/-?\d+ ns/, '')
     const now = `${state}, stratum ${stratum}, leap ${leap}, alarm ${about}${dropped === 0 ? '' : `, ${dropped} dropped`}`
     if (now !== last) {
@@ -289,7 +292,7 @@ export function chronicle({ story }: BootStory, { sights, exchanges }: Boot): st
       last = now
     }
     worst = Math.max(worst, Math.abs(error))
-    widest = Math.max(widest, bound)
+    if (stratum < 16) widest = Math.max(widest, told)
   }
   flush(story.lasts)
   return lines.join('\n')
