@@ -57,7 +57,7 @@ const LEARNT: f64 = 300
 const TOUCHY: f64 = 16
 
 /** So many seconds make the deviations half as wrong. */
-const NOVICE: f64 = 120
+const NOVICE: f64 = 150
 
 /** After a holdover the drift is anything that a thermostat does, ns/s/s. */
 const HELD_DRIFT: f64 = 0.3
