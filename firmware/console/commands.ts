@@ -22,6 +22,9 @@ import {
   clockStratum,
   ERROR_UNKNOWN,
 } from '../clock/clock'
+import { lastGood, lastGoodWrites } from '../clock/last_good'
+import { restoreStatus } from '../clock/restore'
+import { rtcSyncSettings } from '../clock/rtc_sync'
 import { logFaults } from '../drivers/flash_log'
 import { ubloxState } from '../drivers/ublox'
 import { w5500Status } from '../drivers/w5500'
@@ -171,6 +174,12 @@ function sayCounts(): void {
   count('clock.accepted', clockAccepted())
   count('clock.rejected', clockRejected())
   count('clock.steps', clockSteps())
+  count('rtc.reason', restoreStatus())
+  count('rtc.settings', rtcSyncSettings())
+  say('rtc.drift-ppb=')
+  saySigned(<i64>(lastGood().drift / 1000))
+  sayLine()
+  count('rtc.records', lastGoodWrites())
   count('flash.faults', logFaults())
 }
 

@@ -8,6 +8,7 @@ import {
   askNts,
   askPlain,
   bound,
+  counts,
   HOUR,
   isNak,
   LAN_BOARD_ORIGIN,
@@ -119,6 +120,10 @@ describe('after a power cut', () => {
     const device = new Device()
     const first = device.ready(0, { machine: { rtcPpm: 1.9 } })
     first.advance(6 * HOUR)
+    const { 'rtc.records': records, 'rtc.drift-ppb': drift, 'rtc.reason': reason } = counts(first)
+    expect([records, reason]).toEqual([6, 2])
+    expect(drift).toBeGreaterThan(1880)
+    expect(drift).toBeLessThan(1920)
     device.powerOff(first)
     const second = device.powerOn(9 * DAY_SECONDS, {
       receiver: {
