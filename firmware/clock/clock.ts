@@ -343,7 +343,10 @@ function takePulse(pulse: Pulse, now: u64): void {
   if (verdict === Verdict.Stepped) stepped()
   else follow(pulse, now)
   lineAt(disciplineModel(), pulse.ticks, HERE)
+  const armed = leapMidnight()
   leapHear(pulse, HERE.seconds)
+  // The servers may know already that there is none.
+  if (leapMidnight() !== armed && vouchReady(pulse.ticks)) judgeLeap(HERE.seconds)
   leapUtc(HERE, REFERENCE)
   REFERENCE.fraction = 0
   const disagreement = vouchDisagreement()
