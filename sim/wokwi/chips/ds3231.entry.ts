@@ -11,6 +11,7 @@ import { getSimNanos, i2cInit } from './env'
 
 const FIRST_LOOK: f64 = 1e6
 const LOOK: f64 = 50e6
+const ALARMS: i32 = 0x07
 const STATUS: i32 = 0x0f
 const DAY: i32 = 86_400
 /** 2000-01-01, where the part's years begin, as a POSIX second. */
@@ -119,7 +120,7 @@ class Part extends Ds3231Host {
     this.wasDead = dead
   }
 
-  /** As if the part had been set before the start and had run on its battery since. */
+  /** As if the appliance had set the part just before the start, with its mark, and it had run on its battery since. */
   private set(unixTime: u32, now: f64): void {
     this.shownUnixTime = unixTime
     if (unixTime === 0) {
@@ -135,11 +136,19 @@ class Part extends Ds3231Host {
     state[2] = bcd(rest / 3600)
     state[3] = 1
     putDate(state, day)
+    putMark(state, seconds)
     state[0x0e] = 0x1c
     state[STATUS] = 0
     this.model.restore(state, 0)
     this.model.powerOn(now)
   }
+}
+
+/** The appliance's note of when it set the part, in the alarm registers (firmware/drivers/ds3231.ts, `rtcMarkSet`). */
+function putMark(state: Uint8Array, since: u32): void {
+  const check: u32 = ((since ^ 0x4e4d_4b31) * 0x9e37_79b1) >> 8
+  for (let i = 0; i < 4; i++) state[ALARMS + i] = <u8>(since >> (8 * i))
+  for (let i = 0; i < 3; i++) state[ALARMS + 4 + i] = <u8>(check >> (8 * i))
 }
 
 /** Date, month and year of the day `day` after 2000-01-01; the part's leap years are those divisible by 4. */
