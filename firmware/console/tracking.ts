@@ -20,7 +20,7 @@ import {
 import { disciplineDifference } from '../clock/discipline'
 import { Disagreement } from '../clock/vouch'
 import { CertificateTime, trustCertificateTime, trustDropped } from '../net/trust'
-import { upstreamCount } from '../net/upstream'
+import { upstreamCount, upstreamUndecided } from '../net/upstream'
 import { Instant } from '../time/instant'
 import { sayInstant } from './instant'
 import { say, sayLine, sayNumber, sayPadded, saySigned } from './text'
@@ -124,6 +124,14 @@ function sayTrust(now: u64): void {
   sayLine()
   if (upstreamCount() !== 0 && trustCertificateTime() === CertificateTime.Off) {
     say('Certificates    : DATES ARE NOT CHECKED (certificate-time=off)')
+    sayLine()
+  }
+  if (
+    state < ClockState.Locked &&
+    upstreamUndecided() !== 0 &&
+    trustCertificateTime() === CertificateTime.FirstContact
+  ) {
+    say('Certificates    : without a date they cannot be judged; three servers with different names must agree')
     sayLine()
   }
   if (trustDropped() !== 0) {

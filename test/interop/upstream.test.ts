@@ -1,10 +1,12 @@
 // The board as a client of real NTS servers: chronyd and NTPsec's ntpd, on loopback, with a private authority.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { lines } from '../net/lan_servers'
 import { freeTcpPort, freeUdpPort, temporaryFolder } from '../support/appliance'
-import { peer, udpPort123IsFree } from '../support/peers'
+import { chronyOffset, chronyQuery, peer, udpPort123IsFree } from '../support/peers'
 import { RealBoard } from '../support/real_board'
 import {
   makeServerCertificate,
@@ -20,8 +22,8 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
 })
 
-async function boot(options: string[], flash = new Uint8Array(16 * 4096).fill(0xff)): Promise<RealBoard> {
-  const board = new RealBoard(wasm, { ntpPort: await freeUdpPort(), kePort: await freeTcpPort(), options, flash })
+async function boot(options: string[], flash = new Uint8Array(16 * 4096).fill(0xff), sky = true): Promise<RealBoard> {
+  const board = new RealBoard(wasm, { ntpPort: await freeUdpPort(), kePort: await freeTcpPort(), options, flash, sky })
   stops.push(() => board.stop())
   return board
 }
@@ -97,6 +99,19 @@ describe('real NTS servers', () => {
     expect(Math.abs(Number(together['offset']))).toBeLessThan(5_000_000)
   })
 
+  it('alone does not vouch for a board that knows no date, which says what is missing', async (context) => {
+    const { missing } = peer('chronyd')
+    if (missing) context.skip(missing)
+    const { folder, certificate } = await certificateIn()
+    const chrony = await startChronyServer(folder, certificate)
+    stops.push(() => chrony.stop())
+    const board = await boot([line('127.0.0.1', chrony.kePort, certificate)], undefined, false)
+    expect(reached(await board.askUntil('sources', reached, 25))).toBe(true)
+    const tracking = await board.ask('tracking')
+    expect(tracking).toMatch(/^Trust +: unknown, /m)
+    expect(tracking).toMatch(/^Certificates +: .*three servers with different names must agree$/m)
+  })
+
   it('whose key is not the pinned one is not asked for time', async (context) => {
     const { missing } = peer('chronyd')
     if (missing) context.skip(missing)
@@ -109,5 +124,34 @@ describe('real NTS servers', () => {
     // KeFailure.Certificate with the verdict PinMismatch.
     expect(lines(answer, 'auth')[0], answer).toMatchObject({ failure: String(0x300 + 20), atmp: '1' })
     expect(await chrony.statistic('NTP packets received')).toBe(0)
+  })
+
+  it("four chronyd get their keys at once while a slow server has two of the five connections' memory", async (context) => {
+    const { missing } = peer('chronyd')
+    if (missing) context.skip(missing)
+    const folder = temporaryFolder()
+    let asked = 0
+    const slow = createServer((socket) => {
+      asked++
+      socket.on('error', () => {})
+      setTimeout(() => socket.destroy(), 4000)
+    })
+    const port = await freeTcpPort()
+    slow.listen(port, '127.0.0.1')
+    stops.push(
+      () => folder.dispose(),
+      () => void slow.close(),
+    )
+    const [ntpPort, kePort] = [await freeUdpPort(), await freeTcpPort()]
+    const flash = new Uint8Array(16 * 4096).fill(0xff)
+    const board = new RealBoard(wasm, { ntpPort, kePort, flash, options: [`server=127.0.0.1 nts ntsport ${port}`] })
+    stops.push(() => board.stop())
+    const pem = await board.askUntil('ca', (answer) => answer.includes('END CERTIFICATE'), 20)
+    const ca = join(folder.path, 'ca.pem')
+    writeFileSync(ca, pem.slice(pem.indexOf('-----BEGIN')))
+    const before = asked
+    while (asked === before) await new Promise((resolve) => setTimeout(resolve, 100))
+    const runs = await Promise.all([1, 2, 3, 4].map(() => chronyQuery(ntpPort, kePort, ca)))
+    for (const { output } of runs) expect(Math.abs(chronyOffset(output) ?? 1), output).toBeLessThan(0.001)
   })
 })
