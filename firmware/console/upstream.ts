@@ -1,7 +1,7 @@
 // The console's words about upstream servers, one line each, keys and values named after chrony's columns.
 //
 //   sources   source NAME mark=* stratum= poll= reach= (octal) last= (s) offset= (ns, of our clock against the last sample)
-//             error= (its bound, ns); then one line for what they say together
+//             error= (its bound, root distance included, ns); then one line for what they say together
 //   authdata  auth NAME mode=nts keyid= type= klen= last= (s) atmp= nak= cook= clen= failure= reason= (words, to the line's end)
 
 import { putDecimal } from '../bytes/ascii'
@@ -87,7 +87,9 @@ function saySample(a: Association): void {
     saySigned(THEN.seconds * 1_000_000_000 + <i64>nanosFromFraction(THEN.fraction) - load<i64>(sample, 8))
   }
   item(' delay=', load<u64>(sample, 16))
-  item(' error=', load<u64>(sample, 24) + (load<u64>(sample, 16) >> 1))
+  // As chrony: with what the server says of the way to its own reference.
+  const root = <u64>((a.rootDelay >> 1) + a.rootDispersion)
+  item(' error=', load<u64>(sample, 24) + (load<u64>(sample, 16) >> 1) + root)
 }
 
 function saySelection(s: Selection): void {
