@@ -103,6 +103,8 @@ function join(a: Uint8Array, b: Uint8Array): Uint8Array {
 
 /** Datagrams by outcome: each that the driver saw counts in exactly one of these. */
 export function outcomes(counts: Record<string, number>): number {
-  const names = Object.keys(counts).filter((name) => name.startsWith('ntp.'))
+  // Remarks on packets that count elsewhere.
+  const remarks = /^ntp\.(interleaved|merged)/
+  const names = Object.keys(counts).filter((name) => name.startsWith('ntp.') && !remarks.test(name))
   return [...names, 'udp.refused', 'udp.no-host', 'udp.no-budget'].reduce((sum, name) => sum + (counts[name] ?? 0), 0)
 }
