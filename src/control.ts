@@ -1,5 +1,6 @@
 // The way to a running board's console: a socket in its state folder (Windows: a named pipe), as a serial port would be on
-// a real one. What comes in is typed at the console, what the console prints goes to everybody who is connected.
+// a real one. What comes in is typed at the console, what the console prints goes back. Like a serial port it serves one at a time:
+// who comes while another is there waits.
 //
 // Only the folder's owner may connect: the socket has mode 0600. Who holds the folder's lock owns the socket, so one that is found there
 // belongs to nobody any more. A folder whose path is too long for a socket has none, and says so.
@@ -29,7 +30,8 @@ export function controlPath(folder: string): string | undefined {
 
 export class ControlSocket {
   private readonly server: Server
-  private readonly listeners = new Set<Socket>()
+  /** Who is connected; the first one has the console. */
+  private readonly queue: Socket[] = []
 
   /** Undefined: there can be none, and `complain` has been told why. */
   static open(
@@ -48,14 +50,14 @@ export class ControlSocket {
 
   private constructor(
     private readonly path: string,
-    type: (text: string) => void,
+    private readonly type: (text: string) => void,
     complain: (sentence: string) => void,
   ) {
     this.server = createServer((socket) => {
-      this.listeners.add(socket)
-      socket.on('data', (bytes) => type(bytes.toString('latin1')))
+      this.queue.push(socket)
       socket.on('error', () => {})
-      socket.on('close', () => this.listeners.delete(socket))
+      socket.on('close', () => this.leave(socket))
+      if (this.queue.length === 1) this.serve()
     })
     this.server.on('error', (error) => complain(`\`noonmark status\` will not reach this board: ${error.message}`))
     // The socket is made within listen(): at no moment may others connect.
@@ -69,14 +71,24 @@ export class ControlSocket {
 
   /** What the console has printed. */
   print(text: string): void {
-    for (const socket of this.listeners) {
-      if (socket.writableLength > UNREAD_MAX) socket.destroy()
-      else socket.write(text)
-    }
+    const [socket] = this.queue
+    if (socket === undefined) return
+    if (socket.writableLength > UNREAD_MAX) socket.destroy()
+    else socket.write(text)
+  }
+
+  private serve(): void {
+    this.queue[0]?.on('data', (bytes: Buffer) => this.type(bytes.toString('latin1')))
+  }
+
+  private leave(socket: Socket): void {
+    const place = this.queue.indexOf(socket)
+    this.queue.splice(place, 1)
+    if (place === 0) this.serve()
   }
 
   close(): void {
-    for (const socket of this.listeners) socket.destroy()
+    for (const socket of this.queue) socket.destroy()
     this.server.close()
     if (!WINDOWS) rmSync(this.path, { force: true })
   }

@@ -88,7 +88,10 @@ class Dialogue {
   ask(command: string): Promise<string[]> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => this.fail?.(new ControlError('the board does not answer: is this the console of a Noonmark?')),
+        () =>
+          this.fail?.(
+            new ControlError('the board does not answer: is this a Noonmark, and does nobody else use its console?'),
+          ),
         this.patience,
       )
       this.done = (lines) => {

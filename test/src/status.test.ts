@@ -178,6 +178,17 @@ plain.example                  -     0    0    0    -    0    0    0    0
     expect((await ask(undefined, state)).code).toBe(0)
   })
 
+  it('waits until another one has been answered', async () => {
+    const state = folder()
+    open(state)
+    const all = await Promise.all(Array.from({ length: 5 }, () => ask(undefined, state)))
+    for (const { code, text } of all) {
+      expect(code).toBe(0)
+      expect(text).toBe(all[0]?.text)
+    }
+    expect(all[0]?.text).toContain('CLen')
+  })
+
   it('gives up on a console that says nothing', async () => {
     const silent = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
     await expect(askConsole(silent, 50)).rejects.toThrow(/does not answer/)
