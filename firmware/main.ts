@@ -29,6 +29,7 @@ import {
   ClockState,
   clockContradicted,
   clockErrorNanos,
+  clockHoldoverLimit,
   clockInit,
   clockNow,
   clockPoll,
@@ -49,7 +50,7 @@ import { say, sayBytes, sayLine, sayNumber, textBytes, textDrained, textLength }
 import { aesUseAccelerator } from './crypto/aes'
 import { wipe } from './crypto/constant_time'
 import { drbgReseed, drbgSeed } from './crypto/drbg'
-import { optionFault, optionLength, optionSwitch, optionText } from './drivers/board_options'
+import { optionFault, optionLength, optionNumber, optionSwitch, optionText } from './drivers/board_options'
 import {
   Calibration,
   settingsAddress,
@@ -162,6 +163,7 @@ export function boot(): void {
   ethernetStart(settingsMac(), settingsAddress(), settingsMask(), settingsGateway(), now)
   ntpPortOpen(settingsNtpPort())
   smearInit(optionSwitch('smear', false))
+  clockHoldoverLimit(<u64>optionNumber('holdover-limit', 1, 10_000, 10) * 1_000_000)
   trustInit()
   upstreamInit(now)
   reseedDue = now + RESEED_INTERVAL

@@ -71,6 +71,30 @@ function until(board: LanBoard, wanted: string, seconds: number): number {
 }
 
 describe('when the sky is lost', () => {
+  it('holdover is served no longer than the option holdover-limit allows', () => {
+    const board = readyBoard({
+      machine: {
+        board: {
+          address: '192.168.7.1',
+          mask: '255.255.255.0',
+          names: ['noonmark.local'],
+          options: ['holdover-limit=1'],
+        },
+      },
+    })
+    board.advance(10 * MINUTE)
+    board.world.sky.outages.push({ from: board.now, to: board.now + 12 * HOUR })
+    let last = 0
+    while (isSynchronised(askPlain(board))) {
+      last = bound(board)
+      board.advance(MINUTE)
+      expect(board.now).toBeLessThan(12 * HOUR)
+    }
+    expect(last).toBeGreaterThan(700_000)
+    expect(last).toBeLessThan(1_000_000)
+    expect([state(board), bound(board) > 1_000_000]).toEqual(['holdover', true])
+  })
+
   it('the board holds over: its dispersion grows and covers the error, and it locks again', () => {
     const board = readyBoard()
     board.advance(20 * MINUTE)
