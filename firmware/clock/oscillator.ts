@@ -91,13 +91,17 @@ const CAUTION: f64 = 1.5
  */
 const UNTOLD: f64 = 4
 const UNSEEN: f64 = 4500
-const UNTRIED: f64 = 1800
+const UNTRIED: f64 = 600
 
 /** Readings of the thermometer older than this say nothing of the temperature now, s. */
 const STALE: i64 = 300
+/** Seconds between two readings that are usual. */
+const SILENT: i64 = 130
 /** Models without temperature that are tried before the first of them steers. */
 const FIRST_TURN: u32 = 8
 const LAST_TURN: u32 = 256
+/** Blocks, about an hour, without which a model that knows no temperature is no better than an old reading. */
+const HOUR: i32 = 28
 /** Seconds in which the line pays what it had gathered with an earlier forecast. */
 const PAY: f64 = 600
 /** Slices in a row when learning is urgent. */
@@ -260,7 +264,14 @@ export function oscillatorStep(): bool {
   if (searchHalfway()) return searchStep()
   if (trialHalfway()) return trialStep(searchBest())
   const current = searchUpToDate() && searchReady()
-  if (holding && deaf && current && searchTried() >= turn && !forecastHalfway()) {
+  if (
+    holding &&
+    deaf &&
+    current &&
+    searchTried() >= turn &&
+    !forecastHalfway() &&
+    historyEnd() - historyFirst() >= HOUR
+  ) {
     turnRound()
     return true
   }
@@ -400,7 +411,7 @@ function cautionAt(ahead: f64): f64 {
     const seen = <f64>(historyEnd() - historyFirst()) * (<f64>BLOCK / UNSEEN)
     const silent = <i32>((present - heardSecond) / <i64>BLOCK)
     const coefficient = filterCoefficient(forecastFilter())
-    warming = coefficient !== 0 && silent > 1 ? Math.abs(coefficient) * historyWarming(silent) : 0
+    warming = coefficient !== 0 ? Math.abs(coefficient) * historyWarming(silent + 1) : 0
     untold = 1 + (UNTOLD * Math.min(ahead / UNTRIED, 1)) / (1 + seen * seen)
   }
   return caution
@@ -420,7 +431,7 @@ function gatheredSigma(t: f64): f64 {
   // Where the two filters differ, one of them is wrong.
   const between = (Math.abs(extra) + scatter) * Math.min(t, FADE)
   let sum = own * own + between * between
-  if (warming > 0) {
+  if (present - heardSecond > SILENT) {
     const warmed = warming * Math.min(t, <f64>(present - heardSecond))
     sum += warmed * warmed
   }

@@ -104,14 +104,14 @@ function append(kept: i32, temperature: i32): void {
 /** Root mean square of how much the temperature changes in `lag` blocks, degrees C; 0 when that is not known. */
 export function historyWarming(lag: i32): f64 {
   const far = min(lag, (count * 3) >> 2)
-  let sum: f64 = 0
+  let sum: i64 = 0
   let pairs = 0
   for (let i = 0; i + far < count; i += SPARSE) {
     const a = historyTemperature(first + i)
     const b = historyTemperature(first + i + far)
     if (a === NO_TEMPERATURE || b === NO_TEMPERATURE) continue
-    sum += <f64>((a - b) * (a - b))
+    sum += <i64>((a - b) * (a - b))
     pairs++
   }
-  return pairs > 0 ? sqrt<f64>(sum / <f64>pairs) * 0.015625 : 0
+  return pairs > 0 ? sqrt<f64>(<f64>sum / <f64>pairs) * 0.015625 : 0
 }
