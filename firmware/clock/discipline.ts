@@ -129,6 +129,8 @@ const HOLD_AFTER: i64 = 8
 /** Sigmas in an error bound; it grows along the secant over the next SECANT seconds. */
 const BOUND_SIGMAS: f64 = 4
 const SECANT: f64 = 4
+/** After an outage the deviations may be two and a half times as large, and after so many pulses still 1.75 times. */
+const FRESH: f64 = 40
 
 /** No bound is worse than 30 years, ns. */
 const WORST: f64 = 1e18
@@ -442,7 +444,8 @@ function publish(ticks: u64): void {
   let growth = 1 + doubtGrowth()
   if (stage === Stage.Following) {
     phaseSigma = estimatorPhaseSigma()
-    const sigmas = BOUND_SIGMAS * estimatorCaution()
+    const fresh = 1 + (1.5 * FRESH) / (<f64>accepted + FRESH)
+    const sigmas = BOUND_SIGMAS * estimatorCaution() * fresh
     const now = sigmas * phaseSigma
     const variance = holdActive() ? holdVariance(second + <i64>SECANT) : estimatorPhaseVariance(SECANT)
     const later = sigmas * sqrt<f64>(variance)
