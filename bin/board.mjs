@@ -54,8 +54,10 @@ const KEYWORDS = {
   minimum: (value, least, _schema, _root, path) => when(value < least, `${path} is below ${least}`),
   maximum: (value, most, _schema, _root, path) => when(value > most, `${path} is above ${most}`),
   multipleOf: (value, unit, _schema, _root, path) => when(value % unit !== 0, `${path} is no multiple of ${unit}`),
-  minItems: (value, least, _schema, _root, path) => when(value.length < least, `${path} has fewer than ${least} items`),
-  maxItems: (value, most, _schema, _root, path) => when(value.length > most, `${path} has more than ${most} items`),
+  minItems: (value, least, _schema, _root, path) =>
+    when(Array.isArray(value) && value.length < least, `${path} has fewer than ${least} items`),
+  maxItems: (value, most, _schema, _root, path) =>
+    when(Array.isArray(value) && value.length > most, `${path} has more than ${most} items`),
   required: (value, names, _schema, _root, path) =>
     isObject(value) ? names.filter((name) => !(name in value)).map((name) => `${path}.${name} is missing`) : [],
   additionalProperties: (value, _no, schema, _root, path) =>

@@ -22,6 +22,7 @@ export const LABEL_MAX = 32
 const MAGIC = 'NMA1'
 const HEADER = 16
 const HEAD = 64
+const SUBJECT_HASH = 32
 const IS_AUTHORITY = 1
 const KINDS = { rsa: 1, p256: 2, p384: 3, ed25519: 4 }
 const RSA_BITS_MIN = 2048
@@ -103,7 +104,7 @@ function anchorRecord(certificate: CaCertificate, label: string): Buffer {
   head.writeUInt16LE(key.octets.length, 14)
   head.writeUInt16LE(constraints.length, 16)
   head.writeBigInt64LE(BigInt(certificate.notAfter), 24)
-  sha256(subject).copy(head, 32)
+  sha256(subject).copy(head, SUBJECT_HASH)
   const record = Buffer.concat([head, keyId, key.octets, constraints, text])
   record.writeUInt32LE(crc32(record.subarray(4)), 0)
   return record
@@ -130,6 +131,35 @@ export function anchorImage(anchors: Anchor[]): Buffer {
   header.writeUInt32LE(sorted.length, 8)
   header.writeUInt32LE(crc32(header.subarray(0, 12)), 12)
   return Buffer.concat([header, index, ...records])
+}
+
+/** Why the firmware could not use these bytes as an image, or not all of it; undefined when it can. */
+export function anchorImageFault(image: Buffer): string | undefined {
+  if (image.length < HEADER || image.toString('latin1', 0, 4) !== MAGIC) return `it does not begin with "${MAGIC}"`
+  if (image.readUInt32LE(12) !== crc32(image.subarray(0, 12))) return 'its header is damaged'
+  const length = image.readUInt32LE(4)
+  if (image.length !== length) return `it has ${image.length} bytes, and its header says ${length}`
+  const count = image.readUInt32LE(8)
+  if (HEADER + 8 * count > length) return 'its header is damaged'
+  let last = 0
+  for (let i = 0; i < count; i++) {
+    const prefix = image.readUInt32LE(HEADER + 8 * i)
+    const record = recordAt(image, image.readUInt32LE(HEADER + 8 * i + 4))
+    if (record === undefined || prefix < last || record.readUInt32BE(SUBJECT_HASH) !== prefix) {
+      return `its anchor ${i + 1} of ${count} is damaged`
+    }
+    last = prefix
+  }
+  return undefined
+}
+
+/** The record at `offset`; undefined when its length or its check is wrong. */
+function recordAt(image: Buffer, offset: number): Buffer | undefined {
+  if (offset % 4 !== 0 || offset + HEAD > image.length) return undefined
+  const length = image.readUInt16LE(offset + 4)
+  if (length < HEAD || length > RECORD_MAX || offset + length > image.length) return undefined
+  const record = image.subarray(offset, offset + length)
+  return record.readUInt32LE(0) === crc32(record.subarray(4)) ? record : undefined
 }
 
 function sha256(bytes: Buffer): Buffer {

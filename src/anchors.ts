@@ -33,7 +33,7 @@ export interface AnchorsOptions {
   list: boolean
 }
 
-class AnchorsError extends Error {}
+export class AnchorsError extends Error {}
 
 interface Source {
   label: string
@@ -48,13 +48,7 @@ export async function anchors(
 ): Promise<number> {
   try {
     const sources = [...systemSources(files, options), ...options.ca.map(labelled)]
-    const size = areaSize()
-    const { taken, image } = collect(sources, options.list, say)
-    if (image.length > size) {
-      throw new AnchorsError(
-        `${taken.length} anchors take ${image.length} bytes, more than the ${size} of the flash area`,
-      )
-    }
+    const { taken, image, size } = collect(sources, options.list, say)
     const out = options.out === undefined ? stateFile(options.state) : resolve(options.out)
     write(out, image)
     say(`${taken.length} anchors, ${image.length} of ${size} bytes, written to ${out}`)
@@ -66,7 +60,12 @@ export async function anchors(
   }
 }
 
-function systemSources(files: string[], { system }: AnchorsOptions): Source[] {
+/** The image of the system's anchors; an AnchorsError when there are none or too many. */
+export function systemAnchors(say: (line: string) => void): Buffer {
+  return collect(systemSources([], { system: true }), false, say).image
+}
+
+function systemSources(files: string[], { system }: Pick<AnchorsOptions, 'system'>): Source[] {
   if (!system) {
     if (files.length > 0)
       throw new AnchorsError('--no-system and files of anchors for all servers contradict each other')
@@ -93,7 +92,12 @@ function areaSize(): number {
   return JSON.parse(readFileSync(BOARD_FILE, 'utf8')).flash.anchors.size
 }
 
-function collect(sources: Source[], list: boolean, say: (line: string) => void): { taken: Anchor[]; image: Buffer } {
+/** `size`: of the flash area, in bytes. */
+function collect(
+  sources: Source[],
+  list: boolean,
+  say: (line: string) => void,
+): { taken: Anchor[]; image: Buffer; size: number } {
   const now = Date.now() / 1000
   const taken = new Map<string, Anchor>()
   const tags = new Map<number, string>()
@@ -120,7 +124,14 @@ function collect(sources: Source[], list: boolean, say: (line: string) => void):
       say(`${new Date(notAfter * 1000).toISOString().slice(0, 10)}  ${label === '' ? '-' : label}  ${name}`)
     }
   }
-  return { taken: anchors, image: anchorImage(anchors) }
+  const image = anchorImage(anchors)
+  const size = areaSize()
+  if (image.length > size) {
+    throw new AnchorsError(
+      `${anchors.length} anchors take ${image.length} bytes, more than the ${size} of the flash area`,
+    )
+  }
+  return { taken: anchors, image, size }
 }
 
 function read(file: string): Buffer[] {

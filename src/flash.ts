@@ -1,17 +1,15 @@
-// `noonmark flash PORT`: writes the ESP32-C3 image to offset 0 of the flash, by the chip's ROM bootloader and Espressif's
-// flasher stub (esptool-js), and compares the MD5 of what the flash then holds.
+// `noonmark flash PORT`: writes the ESP32-C3 image to offset 0 of the flash, and trust anchors and settings to their areas when
+// asked, by the chip's ROM bootloader and Espressif's flasher stub (esptool-js), and compares the MD5 of what the flash then holds.
 //
-// Before anything is written: the image must be one for direct boot and end before the flash area of the firmware's log;
-// the chip must be an ESP32-C3 whose ROM knows direct boot (revision v0.3), whose eFuses allow it, with enough flash.
-// The log and the settings stay untouched, so keys and certificates survive; `--erase` empties the whole flash first.
+// Before anything is written: every part must be what it should be and fit its area (flash_parts.ts); the chip must be an
+// ESP32-C3 whose ROM knows direct boot (revision v0.3), whose eFuses allow it, with enough flash.
+// The log stays untouched, so keys and certificates survive; `--erase` empties the whole flash first.
 //
 // Result: the exit status. Every failure is one sentence on stderr.
 
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { ESPLoader } from 'esptool-js'
-import type { Area } from '../sim/soc/board'
+import { FlashError, type FlashMap, type FlashPart, flashMap, flashParts, type PartOptions } from './flash_parts'
 import {
   findPort,
   isUsbSerialJtag,
@@ -22,13 +20,6 @@ import {
   SerialError,
   WebSerialPort,
 } from './serial_transport'
-
-const ROOT = fileURLToPath(new URL('../', import.meta.url))
-const BOARD_FILE = `${ROOT}boards/esp32c3-devkitm-w5500.json`
-const IMAGE_FILE = `${ROOT}build/esp32c3/noonmark.bin`
-
-/** The first eight bytes that make the ROM boot directly: 0xaedb041d, twice. */
-const DIRECT_BOOT_MAGIC = Buffer.from('1d04dbae1d04dbae', 'hex')
 
 const CHIP = 'ESP32-C3'
 /** Chip revisions as major * 100 + minor. */
@@ -54,11 +45,9 @@ const ROM_BAUD = 115_200
 const CONNECT_ATTEMPTS = 7
 const RESET_MILLISECONDS = 100
 
-export interface FlashOptions {
-  /** The image; build/esp32c3/noonmark.bin when not given. */
-  image?: string
+export interface FlashOptions extends PartOptions {
   baud: number
-  /** Empty the whole flash first: keys, certificates and settings are lost. */
+  /** Empty the whole flash first: keys, certificates, anchors and settings are lost. */
   erase: boolean
   /** Only show the ports. */
   list: boolean
@@ -73,16 +62,6 @@ export interface FlashTools {
   attempts: number
 }
 
-interface FlashMap {
-  size: number
-  image: Area
-  log: Area
-  anchors: Area
-  settings: Area
-}
-
-export class FlashError extends Error {}
-
 /** Resolves to the exit status. */
 export async function flash(
   port: string | undefined,
@@ -94,8 +73,11 @@ export async function flash(
     const all: FlashTools = { ...terminal(), ...tools, complain, serial: tools.serial ?? (await loadSerial()) }
     if (options.list || port === undefined) return await listPorts(options.list, all)
     const map = flashMap()
-    const image = readImage(options.image, map)
-    await writeImage(port, image, map, options, all)
+    if (options.erase && options.image === false) {
+      throw new FlashError('--erase and --no-image contradict each other: nothing would be left to start')
+    }
+    const parts = await flashParts(options, map, all.say)
+    await writeParts(port, parts, map, options, all)
     return 0
   } catch (error) {
     if (!(error instanceof FlashError || error instanceof SerialError)) throw error
@@ -120,36 +102,9 @@ function terminal(): Pick<FlashTools, 'say' | 'progress' | 'attempts'> {
   }
 }
 
-function flashMap(): FlashMap {
-  return JSON.parse(readFileSync(BOARD_FILE, 'utf8')).flash
-}
-
-/** The image, padded with 0xff to whole words as the flash is written. */
-export function readImage(file: string | undefined, map: FlashMap): Uint8Array {
-  let image: Buffer
-  try {
-    image = readFileSync(file ?? IMAGE_FILE)
-  } catch (error) {
-    if (file === undefined) throw new FlashError('there is no image yet: `npm run build:esp32c3` makes it')
-    throw new FlashError(`${file} cannot be read: ${(error as Error).message}`)
-  }
-  const name = file ?? 'build/esp32c3/noonmark.bin'
-  if (!image.subarray(0, DIRECT_BOOT_MAGIC.length).equals(DIRECT_BOOT_MAGIC)) {
-    throw new FlashError(`${name} is no image for direct boot: it does not begin with the words 0xaedb041d 0xaedb041d`)
-  }
-  if (image.length > map.image.size) {
-    throw new FlashError(
-      `${name} has ${image.length} bytes, more than the ${map.image.size} that the board's flash map has for it`,
-    )
-  }
-  const padded = new Uint8Array(Math.ceil(image.length / 4) * 4).fill(0xff)
-  padded.set(image)
-  return padded
-}
-
-async function writeImage(
+async function writeParts(
   port: string,
-  image: Uint8Array,
+  parts: FlashPart[],
   map: FlashMap,
   options: FlashOptions,
   tools: FlashTools,
@@ -173,14 +128,13 @@ async function writeImage(
     })
     await checkFlashSize(loader, map)
     if (options.erase) {
-      tools.say('erasing the whole flash: keys, certificates and settings are lost')
+      tools.say('erasing the whole flash: keys, certificates, anchors and settings are lost')
       await during('erasing failed', () => loader.eraseFlash())
     }
-    await write(loader, image, tools)
-    await verify(loader, image)
-    tools.say(
-      `wrote ${image.length} bytes at 0x0 and verified them; \`noonmark monitor ${port}\` shows the device start`,
-    )
+    await write(loader, parts, tools)
+    for (const part of parts) await verify(loader, part)
+    const written = parts.map(({ name, address, data }) => `${name} (${data.length} bytes at ${hex(address)})`)
+    tools.say(`wrote and verified ${written.join(', ')}; \`noonmark monitor ${port}\` shows the device start`)
     await restart(transport)
   } finally {
     await device.close()
@@ -247,29 +201,36 @@ async function checkFlashSize(loader: ESPLoader, map: FlashMap): Promise<void> {
   if (size < needed) throw new FlashError(`the flash has ${size} bytes; the board's flash map needs ${needed}`)
 }
 
-async function write(loader: ESPLoader, image: Uint8Array, { progress }: FlashTools): Promise<void> {
-  await during('writing failed, so that the device holds half an image: run this again', () =>
+async function write(loader: ESPLoader, parts: FlashPart[], { progress }: FlashTools): Promise<void> {
+  const sum = (some: FlashPart[]) => some.reduce((bytes, { data }) => bytes + data.length, 0)
+  const all = sum(parts)
+  await during('writing failed half-way, so that the device may not start: run this again', () =>
     loader.writeFlash({
-      fileArray: [{ data: image, address: 0 }],
+      fileArray: parts.map(({ data, address }) => ({ data, address })),
       flashMode: 'keep',
       flashFreq: 'keep',
       flashSize: 'keep',
       eraseAll: false,
       compress: true,
-      reportProgress: (_file, written, total) => progress(Math.floor((100 * written) / total)),
+      reportProgress: (i, written, total) => {
+        const share = sum(parts.slice(i, i + 1)) * (written / total)
+        progress(Math.floor((100 * (sum(parts.slice(0, i)) + share)) / all))
+      },
     }),
   )
 }
 
-async function verify(loader: ESPLoader, image: Uint8Array): Promise<void> {
-  const expected = createHash('md5').update(image).digest('hex')
-  const found = await during('the MD5 of the flash cannot be had', () => loader.flashMd5sum(0, image.length))
+async function verify(loader: ESPLoader, { name, address, data }: FlashPart): Promise<void> {
+  const expected = createHash('md5').update(data).digest('hex')
+  const found = await during('the MD5 of the flash cannot be had', () => loader.flashMd5sum(address, data.length))
   if (found !== expected) {
     throw new FlashError(
-      `the flash does not hold what was written (MD5 ${found} instead of ${expected}): run this again`,
+      `the flash does not hold what was written at ${hex(address)}, ${name} (MD5 ${found} instead of ${expected}): run this again`,
     )
   }
 }
+
+const hex = (address: number): string => `0x${address.toString(16)}`
 
 /** RTS is the reset line, on USB Serial/JTAG and by the usual two transistors alike. */
 async function restart(transport: {

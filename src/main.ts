@@ -63,11 +63,17 @@ program
 
 program
   .command('flash')
-  .description('write the ESP32-C3 image to a board over its serial port, and verify it')
+  .description('write the ESP32-C3 image, anchors and settings to a board over its serial port, and verify them')
   .argument('[port]', 'serial port, such as /dev/ttyACM0 or COM3; without one, the ports are listed')
   .option('--image <file>', 'the image, instead of build/esp32c3/noonmark.bin')
+  .option('--no-image', 'leave the image that is there, and write only --anchors and --settings')
+  .option('--anchors [file]', 'write trust anchors too: of `noonmark anchors --out`, or of the system bundle')
+  .option(
+    '--settings <file>',
+    "write the device's own settings too: JSON with keys of the board file's network, and options",
+  )
   .option('--baud <n>', 'rate on a UART; on the own USB port it means nothing', integer, 460_800)
-  .option('--erase', 'empty the whole flash first: keys, certificates and settings are lost', false)
+  .option('--erase', 'empty the whole flash first: keys, certificates, anchors and settings are lost', false)
   .option('--list', 'only list the serial ports', false)
   .action(async (serialPort, options) => {
     const { flash } = await import('./flash')

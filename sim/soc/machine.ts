@@ -39,7 +39,7 @@ export interface Esp32c3Options {
   world: World
   clock: SimClock
   /** Settings that are flashed beside the image; without them those of the board's file hold. */
-  settings?: Partial<BoardSettings>
+  settings?: Partial<BoardSettings> | undefined
   /** Trust anchors that are flashed beside the image; without them the area keeps what it held. */
   anchors?: Uint8Array
   /** What the flash held before; its image and settings areas are written anew. Changes are written through. */

@@ -47,8 +47,8 @@ export interface FakeOptions {
   writeStatus?: number
   /** A block's first transfer fails, the repetition works. */
   failFirstWrite?: boolean
-  /** A bit of the flash does not take. */
-  stuckBit?: boolean
+  /** A bit of the flash at this address does not take. */
+  stuckBit?: number
   usb?: boolean
 }
 
@@ -250,7 +250,9 @@ export class FakeEsp32c3 {
     this.image.parts.push(new Uint8Array(block))
     try {
       this.flash.set(inflateSync(Buffer.concat(this.image.parts)), this.image.offset)
-      if (this.options.stuckBit) this.flash[this.image.offset + 100] ^= 1
+      const { offset, size } = this.image
+      const { stuckBit = -1 } = this.options
+      if (stuckBit >= offset && stuckBit < offset + size) this.flash[stuckBit]! ^= 1
     } catch {
       // More blocks are to come.
     }

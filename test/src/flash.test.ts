@@ -1,18 +1,24 @@
 // `noonmark flash` against a fake ESP32-C3 (fake_esp32c3.ts): the whole of src/flash.ts, esptool-js and serialport's stream.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { crc32 } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type FlashOptions, flash, readImage } from '../../src/flash'
+import { boardImage } from '../../hal/virtual/board'
+import { settingsSector } from '../../sim/soc/settings'
+import { anchorImage, anchorImageFault } from '../../src/anchor_image'
+import { type FlashOptions, flash } from '../../src/flash'
+import { readImage } from '../../src/flash_parts'
 import { explainOpen, optional, portTable } from '../../src/serial_transport'
 import { FakeEsp32c3, type FakeOptions } from './fake_esp32c3'
 
 const MAGIC = Buffer.from('1d04dbae1d04dbae', 'hex')
-const { flash: MAP } = JSON.parse(
+const BOARD = JSON.parse(
   readFileSync(fileURLToPath(new URL('../../boards/esp32c3-devkitm-w5500.json', import.meta.url)), 'utf8'),
 )
+const MAP = BOARD.flash
 
 const RTC_CNTL_WDTCONFIG0 = 0x6000_8090
 const RTC_CNTL_WDTWPROTECT = 0x6000_80a8
@@ -108,7 +114,7 @@ describe('noonmark flash', () => {
   it('empties_the_whole_flash_when_told_to_and_says_what_is_lost', async () => {
     const outcome = await run({}, { erase: true })
     expect(outcome.status).toBe(0)
-    expect(outcome.said.join('\n')).toContain('keys, certificates and settings are lost')
+    expect(outcome.said.join('\n')).toContain('keys, certificates, anchors and settings are lost')
     expect(outcome.chip.flash.subarray(MAP.log.offset).every((byte) => byte === 0xff)).toBe(true)
   })
 
@@ -170,7 +176,7 @@ describe('noonmark flash says in one sentence', () => {
   })
 
   it('that_the_flash_does_not_hold_what_was_written', async () => {
-    const outcome = await failure({ stuckBit: true })
+    const outcome = await failure({ stuckBit: 100 })
     expect(outcome.complaints[0]).toContain('the flash does not hold what was written')
     expect(outcome.chip.starts).toBe(0)
   })
@@ -206,6 +212,158 @@ describe('noonmark flash says in one sentence', () => {
     await expect(optional('esptool-js', () => Promise.reject(missing))).rejects.toThrow(
       'the optional package esptool-js is not installed here: `npm install --include=optional` gets it',
     )
+  })
+})
+
+/** Two anchors whose records the image checks as the firmware does. */
+function someAnchors(): Buffer {
+  return anchorImage(
+    [1, 2].map((seed) => {
+      const record = Buffer.alloc(67, seed)
+      record.writeUInt16LE(record.length, 4)
+      record.writeUInt32LE(crc32(record.subarray(4)), 0)
+      return { name: `anchor ${seed}`, label: '', record, subjectHash: record.subarray(32, 64), notAfter: 0 }
+    }),
+  )
+}
+
+const settings = (value: unknown): string => file('settings.json', Buffer.from(JSON.stringify(value)))
+
+const area = (outcome: Outcome, { offset }: { offset: number }, length: number): Buffer =>
+  Buffer.from(outcome.chip.flash.subarray(offset, offset + length))
+
+describe('noonmark flash --anchors', () => {
+  it('writes_the_anchors_at_their_place_besides_the_image', async () => {
+    const anchors = someAnchors()
+    const outcome = await run({}, { anchors: file('anchors.bin', anchors) })
+    expect(outcome.complaints).toEqual([])
+    expect(MAP.anchors.offset).toBe(0x11_0000)
+    expect(area(outcome, MAP.anchors, anchors.length).equals(anchors)).toBe(true)
+    expect(area(outcome, MAP.image, image.length).equals(image)).toBe(true)
+    expect(area(outcome, MAP.log, MAP.log.size).every((byte) => byte === 0x5a)).toBe(true)
+    expect(area(outcome, MAP.settings, MAP.settings.size).every((byte) => byte === 0x5a)).toBe(true)
+    expect(outcome.said.at(-1)).toMatch(/^wrote and verified image .* at 0x0\), anchors \(\d+ bytes at 0x110000\); /)
+  })
+
+  it('leaves_the_image_alone_when_told_to', async () => {
+    const anchors = someAnchors()
+    const outcome = await run({}, { image: false, anchors: file('anchors.bin', anchors) })
+    expect(outcome.complaints).toEqual([])
+    expect(area(outcome, MAP.anchors, anchors.length).equals(anchors)).toBe(true)
+    expect(area(outcome, MAP.image, MAP.image.size).every((byte) => byte === 0x5a)).toBe(true)
+    expect(outcome.chip.mode).toBe('running')
+  })
+
+  it.skipIf(!existsSync('/etc/ssl/certs/ca-certificates.crt'))('makes_them_from_the_bundle_of_the_system', async () => {
+    const outcome = await run({}, { image: false, anchors: true })
+    expect(outcome.complaints).toEqual([])
+    const length = outcome.chip.flash.subarray(MAP.anchors.offset)
+    const image = area(outcome, MAP.anchors, Buffer.from(length.subarray(0, 8)).readUInt32LE(4))
+    expect(anchorImageFault(image)).toBeUndefined()
+    expect(image.readUInt32LE(8)).toBeGreaterThan(10)
+    expect(outcome.said.join('\n')).toMatch(/ca-certificates\.crt: \d+ certificates, \d+ taken/)
+  })
+
+  it('says_that_the_flash_does_not_hold_them', async () => {
+    const { status, complaints, chip } = await run(
+      { stuckBit: MAP.anchors.offset + 40 },
+      { anchors: file('anchors.bin', someAnchors()) },
+    )
+    expect(status).toBe(1)
+    expect(complaints).toHaveLength(1)
+    expect(complaints[0]).toMatch(/the flash does not hold what was written at 0x110000, anchors \(MD5 /)
+    expect(chip.starts).toBe(0)
+  })
+
+  const spoiled: [string, (anchors: Buffer) => Buffer, RegExp][] = [
+    ['is_something_else', () => Buffer.from('-----BEGIN CERTIFICATE-----'), /does not begin with "NMA1"/],
+    ['is_empty', () => Buffer.alloc(0), /does not begin with "NMA1"/],
+    ['is_cut_short', (a) => a.subarray(0, a.length - 4), /has \d+ bytes, and its header says \d+/],
+    ['has_a_damaged_header', (a) => Buffer.from(a.fill(9, 8, 9)), /its header is damaged/],
+    ['has_a_damaged_anchor', (a) => Buffer.from(a.fill(7, 140, 141)), /its anchor 2 of 2 is damaged/],
+    ['points_outside_itself', (a) => Buffer.from(a.fill(0xff, 20, 24)), /its anchor 1 of 2 is damaged/],
+    [
+      'does_not_fit',
+      () => {
+        const anchors = Array.from({ length: 100 }, (_, i) => {
+          const record = Buffer.alloc(1024, i)
+          record.writeUInt16LE(record.length, 4)
+          record.writeUInt32LE(crc32(record.subarray(4)), 0)
+          return { name: '', label: '', record, subjectHash: record.subarray(32, 64), notAfter: 0 }
+        })
+        return anchorImage(anchors)
+      },
+      /has 103216 bytes, more than the 98304 that/,
+    ],
+  ]
+  for (const [name, spoil, reason] of spoiled) {
+    it(`refuses_a_file_that_${name}`, async () => {
+      const outcome = await run({}, { anchors: file('bad.bin', spoil(someAnchors())) })
+      expect(outcome.status).toBe(1)
+      expect(outcome.complaints).toHaveLength(1)
+      expect(outcome.complaints[0]).toMatch(reason)
+      expect(untouched(outcome)).toBe(true)
+    })
+  }
+})
+
+describe('noonmark flash --settings', () => {
+  it('writes_the_sector_with_the_rest_as_in_the_board_file', async () => {
+    const own = { address: '10.1.2.3', gateway: '10.1.2.1', names: ['clock.example', 'b'], options: ['smear=on'] }
+    const outcome = await run({}, { settings: settings(own) })
+    expect(outcome.complaints).toEqual([])
+    const { network, calibration } = BOARD
+    const bytes = boardImage({ mac: new Uint8Array(6), ...network, ...own, calibration })
+    const sector = area(outcome, MAP.settings, MAP.settings.size)
+    expect(sector.equals(settingsSector(bytes, MAP.settings.size))).toBe(true)
+    expect([...sector.subarray(12 + 10, 12 + 22)]).toEqual([10, 1, 2, 3, 255, 255, 255, 0, 10, 1, 2, 1])
+    expect(area(outcome, MAP.image, image.length).equals(image)).toBe(true)
+    expect(area(outcome, MAP.anchors, MAP.anchors.size).every((byte) => byte === 0x5a)).toBe(true)
+    expect(outcome.said.at(-1)).toContain('settings (4096 bytes at 0x128000)')
+  })
+
+  it('says_that_the_flash_does_not_hold_it', async () => {
+    const outcome = await run({ stuckBit: MAP.settings.offset + 30 }, { image: false, settings: settings({}) })
+    expect(outcome.status).toBe(1)
+    expect(outcome.complaints[0]).toContain('does not hold what was written at 0x128000, settings')
+  })
+
+  const bad: [string, unknown, RegExp][] = [
+    ['has_a_bad_address', { address: '192.168.1.256' }, /not right: address "192\.168\.1\.256" does not match/],
+    ['has_a_key_that_nobody_knows', { adress: '192.168.1.5' }, /: adress is not known/],
+    ['has_no_names', { names: null }, /: names is not of type array/],
+    ['has_too_long_names', { names: ['a'.repeat(229)] }, /: names take more than 228 bytes/],
+    ['has_options_that_are_none', { options: ['smear'] }, /: options\[0\] "smear" does not match/],
+    ['has_no_list_of_options', { options: null }, /: options is not of type array/],
+    ['has_a_port_out_of_range', { kePort: 0 }, /: kePort is below 1/],
+    ['is_no_object', [1], /is not an object of settings/],
+  ]
+  for (const [name, value, reason] of bad) {
+    it(`refuses_a_file_that_${name}`, async () => {
+      const outcome = await run({}, { settings: settings(value) })
+      expect(outcome.status).toBe(1)
+      expect(outcome.complaints).toHaveLength(1)
+      expect(outcome.complaints[0]).toMatch(reason)
+      expect(untouched(outcome)).toBe(true)
+    })
+  }
+
+  it('refuses_a_file_that_is_missing_or_not_JSON', async () => {
+    const missing = await run({}, { settings: join(folder, 'nothing.json') })
+    expect(missing.complaints[0]).toContain('cannot be read')
+    const broken = await run({}, { settings: file('broken.json', Buffer.from('{"address":\n')) })
+    expect(broken.complaints[0]).toMatch(/broken\.json is not JSON: .*$/)
+    expect(untouched(broken)).toBe(true)
+  })
+})
+
+describe('noonmark flash --no-image', () => {
+  it('needs_something_else_to_write_and_no_erasing', async () => {
+    const nothing = await run({}, { image: false })
+    expect(nothing.complaints).toEqual(['with --no-image there is nothing to write but --anchors or --settings'])
+    const erasing = await run({}, { image: false, erase: true, settings: settings({}) })
+    expect(erasing.complaints[0]).toContain('contradict each other')
+    expect(untouched(erasing)).toBe(true)
   })
 })
 
