@@ -81,7 +81,6 @@ export class ClockBench {
   }
 
   private oneSecond(k: number, perSecond: number): void {
-    const { exports } = this.entry
     const delay = this.options.labelDelay ?? 80e6
     const sawtooth = (this.beat - 0.5) * 20.8
     this.beat = (this.beat + 0.137) % 1
