@@ -12,7 +12,7 @@ const OPS = { init: 1, pulse: 2, poll: 3, serve: 4 } as const
 const RECORD = 72
 
 /** Instructions that no call may need. */
-const LONGEST = 100_000
+const LONGEST = 40_000
 
 /** The counter that the clock reads at boot: here as in ClockRoom each reading is one tick later. */
 const machine = (start: number) => `
