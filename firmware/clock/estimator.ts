@@ -37,6 +37,15 @@ const MOST: f64 = 65_536
 const VICTORY: f64 = 5
 const MEMORY: f64 = 1 - 1.0 / 7200
 
+/**
+ * Differences of one sign in a row: white noise does not make so many. From QUIET on they teach nothing about the noise of the
+ * capture; at LAGGING the line lags behind a crystal that moves faster than was learnt, and frequency and drift are doubted.
+ */
+const QUIET: i32 = 12
+const LAGGING: i32 = 24
+const LAG_FREQUENCY: f64 = 0.1
+const LAG_DRIFT: f64 = 0.01
+
 /** The drift fades with this time constant: e^(-1/300) each second. */
 const FADE_TIME: f64 = 300
 const FADE_ONE: f64 = 1 - 1.0 / FADE_TIME
@@ -124,6 +133,8 @@ let gained: f64 = 0
 let rival: u32 = 0
 let turn: u32 = 1
 /** The main filter's limits have not been looked after since its last update. */
+/** Differences of one sign in a row: how many, with that sign. */
+let run: i32 = 0
 let unchecked: bool = false
 /** Seconds since the rivals were started, up to YOUNG. */
 let young: u32 = 0
@@ -141,6 +152,7 @@ export function estimatorInit(): void {
   MAIN.wander = 1
   victories = 0
   lessons = 0
+  run = 0
   estimatorStart(0, 1e18, 0, 4e8)
 }
 
@@ -244,7 +256,8 @@ export function estimatorUpdate(difference: f64, extra: f64): f64 {
   if (owed > OWED_MOST) MAIN.p22 = Math.max(MAIN.p22, turnedVariance())
   if (owed > LONG && lessons < LEARNT) MAIN.wander = Math.max(MAIN.wander, TOUCHY)
   const surprise = difference - MAIN.phase
-  noiseLearn(surprise, MAIN.p00 + extra)
+  const lags = lagging(surprise)
+  if (run > -QUIET && run < QUIET) noiseLearn(surprise, MAIN.p00 + extra)
   measured = difference
   variance = noiseVariance() + extra
   mainSpread = MAIN.p00 + variance
@@ -258,9 +271,23 @@ export function estimatorUpdate(difference: f64, extra: f64): f64 {
   workGained = gained
   owed = 0
   gained = 0
-  if (workSeconds > OWED_MOST) challenge()
+  if (workSeconds > OWED_MOST || lags) challenge()
   else rival = 1
   return handedPhase
+}
+
+/** Counts differences of one sign; when they are too many, the filter is told that it knows less than it thinks. */
+function lagging(surprise: f64): bool {
+  if (surprise >= 0) run = run > 0 ? run + 1 : 1
+  else run = run < 0 ? run - 1 : -1
+  if (run < LAGGING && run > -LAGGING) return false
+  run = 0
+  const frequency = LAG_FREQUENCY * surprise
+  const drift = LAG_DRIFT * surprise
+  MAIN.p11 += frequency * frequency
+  MAIN.p22 += drift * drift
+  MAIN.wander = limited(MAIN.wander * STEP)
+  return true
 }
 
 /** A measurement was refused: what it says about the noise is still heard. */

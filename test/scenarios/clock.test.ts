@@ -16,6 +16,7 @@ import {
   ClockScenario,
   type ClockScenarioOptions,
 } from '../../sim/world/clock_scenario'
+import type { TemperatureOptions } from '../../sim/world/temperature'
 import { type ClockRun, runClock } from '../../src/clock_run'
 import { median } from '../../src/clock_score'
 
@@ -31,6 +32,7 @@ interface ScenarioFile {
   /** Changes to the capture's noise. */
   noise?: Partial<CaptureKind['noise']>
   crystal?: ClockScenarioOptions['crystal']
+  temperature?: Partial<TemperatureOptions>
   receiver?: ClockScenarioOptions['receiver']
   thermometer?: ClockScenarioOptions['thermometer']
   readWithPulses?: boolean
@@ -77,6 +79,7 @@ function scenarioOf(file: ScenarioFile, seed: number): ClockScenario {
     seed,
     capture: { ...kind, noise: { ...kind.noise, ...file.noise } },
     crystal: file.crystal ?? {},
+    temperature: file.temperature ?? {},
     receiver: file.receiver ?? {},
     thermometer: file.thermometer ?? 'none',
     readWithPulses: file.readWithPulses ?? false,
