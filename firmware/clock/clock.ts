@@ -417,7 +417,8 @@ export function clockQuorum(quorum: Quorum, now: u64): void {
     slewEnd = 0
   }
   slew(now)
-  if (state !== ClockState.Vouched) slewEnd = 0
+  // What nobody was served need not be left slowly.
+  if (state <= ClockState.Restored) slewEnd = 0
   state = ClockState.Vouched
   lineAt(disciplineModel(), quorum.ticks, HERE)
   leapUtc(HERE, REFERENCE)

@@ -283,6 +283,30 @@ describe('with a sky', () => {
     expect(story.worst).toBeLessThan(20_000)
   })
 
+  it('servers_that_take_over_from_a_holdover_are_met_without_a_jump', () => {
+    const story = new Story()
+    story.sky = 0
+    story.run(400)
+    story.sky = undefined
+    story.run(1616)
+    expect(state()).toBe(HOLDOVER)
+    const now = ticks(story.second) + 4_000_000n
+    const before = entry.exports['nanos']!(now)
+    story.half = 0.02 * MILLI
+    story.servers = -1 * MILLI
+    story.run(1)
+    expect(state()).toBe(VOUCHED)
+    // The very tick of the quorum reads as it did, and no later one is earlier.
+    expect(Math.abs(Number(BigInt(entry.exports['nanos']!(now)) - BigInt(before)))).toBeLessThan(1000)
+    let last = BigInt(before)
+    for (let k = 0n; k < 200n; k++) {
+      const reading = BigInt(entry.exports['nanos']!(now + k * 40_000n))
+      expect(reading >= last).toBe(true)
+      last = reading
+    }
+    expect(Math.abs(story.error(story.second + 2) + MILLI)).toBeLessThan(0.6 * MILLI)
+  })
+
   it('a_true_step_is_believed_at_once_when_the_servers_confirm_it', () => {
     const story = new Story()
     story.sky = 1
