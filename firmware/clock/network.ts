@@ -20,7 +20,7 @@ import {
   stampDifference,
 } from './line'
 
-/** What a majority of servers says; all for one tick. 72 bytes, 8-aligned. Times in nanoseconds, UTC since 1970. */
+/** What a majority of servers says; all for one tick. QUORUM_SIZE bytes, 8-aligned. Times in nanoseconds, UTC since 1970. */
 @unmanaged
 export class Quorum {
   ticks: u64
@@ -38,6 +38,7 @@ export class Quorum {
   unused: u32
 }
 
+/** Bytes of a `Quorum`. */
 export const QUORUM_SIZE: i32 = 64
 
 const NANOS: i64 = 1_000_000_000
