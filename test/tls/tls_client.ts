@@ -3,6 +3,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { anchorImage } from '../../src/anchor_image'
 import { type Entry, type Flavour, loadEntry } from '../support/firmware'
+import { TlsEnd } from './tls_end'
 import { ALPN, CA, LEAF } from './tls_server'
 import { AnchorFlash, anchor } from './x509_judge'
 
@@ -47,22 +48,14 @@ export interface ClientOptions {
 /** A runaway stops here: a whole handshake is about 10,000 steps. */
 const STEPS_MAX = 100_000
 
-export class TlsClient {
-  readonly connection: number
-  /** Steps done so far. */
-  steps = 0
-  private waiting: Uint8Array = new Uint8Array()
-
-  constructor(
-    readonly entry: Entry,
-    options: ClientOptions = {},
-  ) {
+export class TlsClient extends TlsEnd {
+  constructor(entry: Entry, options: ClientOptions = {}) {
     const { exports } = entry
+    super(entry, exports['CONNECTION'].value, STEPS_MAX)
     const name = Buffer.from(options.name ?? 'noonmark.test')
     const alpn = Buffer.from(options.alpn ?? ALPN)
     const time = options.time ?? THEN
     const [earliest, latest] = typeof time === 'number' ? [time, time] : time
-    this.connection = exports['CONNECTION'].value
     entry.write(exports['DATA'].value, Buffer.concat([name, alpn]))
     let pin = 0
     if (options.pin) {
@@ -73,12 +66,8 @@ export class TlsClient {
     exports['start'](name.length, alpn.length, BigInt(earliest), BigInt(latest), options.dates ?? Dates.Strict, 0, pin)
   }
 
-  get state(): number {
-    return this.entry.exports['tlsState'](this.connection)
-  }
-
-  get alert(): number {
-    return this.entry.exports['tlsAlert'](this.connection)
+  protected work(): boolean {
+    return Boolean(this.entry.exports['tlsClientStep'](this.connection))
   }
 
   /** The verdict about the chain; 255 before there is one. */
@@ -86,79 +75,10 @@ export class TlsClient {
     return this.entry.exports['tlsClientVerdict'](this.connection)
   }
 
-  /** Bytes given but not yet taken. */
-  get pending(): number {
-    return this.waiting.length
-  }
-
-  /** One step; true while there is more to do. */
-  step(): boolean {
-    if (++this.steps > STEPS_MAX) throw new Error('the client does not come to rest')
-    return Boolean(this.entry.exports['tlsClientStep'](this.connection))
-  }
-
   /** Drops the bytes that were not taken, and counts steps anew. */
   forget(): void {
     this.waiting = new Uint8Array()
     this.steps = 0
-  }
-
-  /** Gives the client bytes; it takes them as far as it can. */
-  offer(bytes: Uint8Array): void {
-    this.waiting = this.waiting.length === 0 ? bytes : Buffer.concat([this.waiting, bytes])
-    const { DATA, tlsReceive } = this.entry.exports
-    while (this.waiting.length !== 0) {
-      const chunk = this.waiting.subarray(0, 32768)
-      this.entry.write(DATA.value, chunk)
-      const taken = tlsReceive(this.connection, DATA.value, chunk.length)
-      this.waiting = this.waiting.subarray(taken)
-      if (taken < chunk.length) return
-    }
-  }
-
-  /** What is ready to be sent, at most `limit` bytes. */
-  take(limit = Infinity): Uint8Array {
-    const { tlsOutput, tlsOutputLength, tlsSent } = this.entry.exports
-    const length = Math.min(tlsOutputLength(this.connection), limit)
-    const bytes = this.entry.read(tlsOutput(this.connection), length)
-    tlsSent(this.connection, length)
-    return bytes
-  }
-
-  /** Gives bytes, works until the client rests, returns all that it sends. */
-  deliver(bytes: Uint8Array = new Uint8Array()): Uint8Array {
-    const sent: Uint8Array[] = []
-    for (let stuck = -1; ; ) {
-      this.offer(bytes)
-      bytes = new Uint8Array()
-      const before = this.waiting.length
-      while (this.step()) {}
-      const output = this.take()
-      sent.push(output)
-      if (output.length === 0 && (before === 0 || this.inputLength !== 0)) return Buffer.concat(sent)
-      if (output.length === 0 && before === stuck) return Buffer.concat(sent)
-      stuck = before
-    }
-  }
-
-  get inputLength(): number {
-    return this.entry.exports['tlsInputLength'](this.connection)
-  }
-
-  /** Reads application data. */
-  read(limit = Infinity): Uint8Array {
-    const { tlsInput, tlsConsume } = this.entry.exports
-    const length = Math.min(this.inputLength, limit)
-    const bytes = this.entry.read(tlsInput(this.connection), length)
-    tlsConsume(this.connection, length)
-    return bytes
-  }
-
-  write(bytes: Uint8Array | string): boolean {
-    const { DATA, tlsWrite } = this.entry.exports
-    const data = Buffer.from(bytes)
-    this.entry.write(DATA.value, data)
-    return Boolean(tlsWrite(this.connection, DATA.value, data.length))
   }
 
   close(): void {
@@ -174,10 +94,5 @@ export class TlsClient {
     this.entry.write(DATA.value, Buffer.concat([Buffer.from(label), context]))
     if (!exportValue(label.length, context.length, length)) throw new Error('no exporter')
     return this.entry.read(OUT.value, length)
-  }
-
-  /** The connection's memory. */
-  memory(): Uint8Array {
-    return this.entry.read(this.connection, this.entry.exports['connectionSize']())
   }
 }

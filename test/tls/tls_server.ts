@@ -3,6 +3,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type Entry, type Flavour, loadEntry } from '../support/firmware'
+import { TlsEnd } from './tls_end'
 
 export const ALPN = 'ntske/1'
 
@@ -48,102 +49,21 @@ export interface ServerOptions {
 /** A runaway stops here: a whole handshake is about 3,000 steps. */
 const STEPS_MAX = 20_000
 
-export class TlsServer {
-  readonly connection: number
-  /** Steps done so far. */
-  steps = 0
-  private waiting: Uint8Array = new Uint8Array()
-
-  constructor(
-    private readonly entry: Entry,
-    options: ServerOptions = {},
-  ) {
+export class TlsServer extends TlsEnd {
+  constructor(entry: Entry, options: ServerOptions = {}) {
     const { exports } = entry
+    super(entry, exports[options.second ? 'SECOND' : 'CONNECTION'].value, STEPS_MAX)
     const certificates = options.certificates ?? CHAIN
     const alpn = Buffer.from(options.alpn ?? ALPN)
     entry.write(exports['CERTIFICATES'].value, certificates)
     entry.write(exports['ALPN'].value, Buffer.concat([Buffer.from([alpn.length]), alpn]))
     entry.write(exports['OUT'].value, options.key ?? LEAF_KEY)
     const credentials = exports['credentials'](exports['OUT'].value, certificates.length)
-    this.connection = exports[options.second ? 'SECOND' : 'CONNECTION'].value
     exports['tlsServerInit'](this.connection, credentials, exports['ALPN'].value)
   }
 
-  get state(): number {
-    return this.entry.exports['tlsState'](this.connection)
-  }
-
-  get alert(): number {
-    return this.entry.exports['tlsAlert'](this.connection)
-  }
-
-  /** Bytes given but not yet taken. */
-  get pending(): number {
-    return this.waiting.length
-  }
-
-  /** One step; true while there is more to do. */
-  step(): boolean {
-    if (++this.steps > STEPS_MAX) throw new Error('the server does not come to rest')
+  protected work(): boolean {
     return Boolean(this.entry.exports['tlsStep'](this.connection))
-  }
-
-  /** Gives the server bytes; it takes them as far as it can. */
-  offer(bytes: Uint8Array): void {
-    this.waiting = this.waiting.length === 0 ? bytes : Buffer.concat([this.waiting, bytes])
-    const { DATA, tlsReceive } = this.entry.exports
-    while (this.waiting.length !== 0) {
-      const chunk = this.waiting.subarray(0, 32768)
-      this.entry.write(DATA.value, chunk)
-      const taken = tlsReceive(this.connection, DATA.value, chunk.length)
-      this.waiting = this.waiting.subarray(taken)
-      if (taken < chunk.length) return
-    }
-  }
-
-  /** What is ready to be sent, at most `limit` bytes. */
-  take(limit = Infinity): Uint8Array {
-    const { tlsOutput, tlsOutputLength, tlsSent } = this.entry.exports
-    const length = Math.min(tlsOutputLength(this.connection), limit)
-    const bytes = this.entry.read(tlsOutput(this.connection), length)
-    tlsSent(this.connection, length)
-    return bytes
-  }
-
-  /** Gives bytes, works until the server rests, returns all that it sends. */
-  deliver(bytes: Uint8Array = new Uint8Array()): Uint8Array {
-    const sent: Uint8Array[] = []
-    for (let stuck = -1; ; ) {
-      this.offer(bytes)
-      bytes = new Uint8Array()
-      const before = this.waiting.length
-      while (this.step()) {}
-      const output = this.take()
-      sent.push(output)
-      if (output.length === 0 && (before === 0 || this.inputLength !== 0)) return Buffer.concat(sent)
-      if (output.length === 0 && before === stuck) return Buffer.concat(sent)
-      stuck = before
-    }
-  }
-
-  get inputLength(): number {
-    return this.entry.exports['tlsInputLength'](this.connection)
-  }
-
-  /** Reads application data. */
-  read(limit = Infinity): Uint8Array {
-    const { tlsInput, tlsConsume } = this.entry.exports
-    const length = Math.min(this.inputLength, limit)
-    const bytes = this.entry.read(tlsInput(this.connection), length)
-    tlsConsume(this.connection, length)
-    return bytes
-  }
-
-  write(bytes: Uint8Array | string): boolean {
-    const { DATA, tlsWrite } = this.entry.exports
-    const data = Buffer.from(bytes)
-    this.entry.write(DATA.value, data)
-    return Boolean(tlsWrite(this.connection, DATA.value, data.length))
   }
 
   close(): void {
@@ -162,10 +82,5 @@ export class TlsServer {
       throw new Error('no exporter')
     }
     return this.entry.read(OUT.value, length)
-  }
-
-  /** The connection's memory. */
-  memory(): Uint8Array {
-    return this.entry.read(this.connection, this.entry.exports['connectionSize']())
   }
 }
