@@ -16,7 +16,7 @@ import { anchorImage, makeAnchor } from '../../src/anchor_image'
 import type { LanBoard } from '../../src/lan_board'
 import { AeadId, algorithm } from '../../src/nts/aead'
 import { LanServers } from '../net/lan_servers'
-import { Extension, Type, u16 } from '../tls/scripted_client'
+import { Extension, Type, u16 } from '../tls/scripted_end'
 import { ScriptedServer } from '../tls/scripted_server'
 import { AKI, CA, type Made, serverFor, Workshop } from '../tls/x509_openssl'
 

@@ -6,7 +6,7 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Entry } from '../support/firmware'
-import { concat, Extension, extension, Group, message, record, Type, u8, u16, vector } from './scripted_client'
+import { concat, Extension, extension, Group, message, record, Type, u8, u16, vector } from './scripted_end'
 import { ScriptedServer } from './scripted_server'
 import { loadTlsClient, TlsClient } from './tls_client'
 import { ALPN, State } from './tls_server'

@@ -4,7 +4,7 @@
 import { X509Certificate } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Entry } from '../support/firmware'
-import { concat, Extension, extension, Group, message, record, Suite, Type, u8, u16, vector } from './scripted_client'
+import { concat, Extension, extension, Group, message, record, Suite, Type, u8, u16, vector } from './scripted_end'
 import { ScriptedServer } from './scripted_server'
 import { type ClientOptions, loadTlsClient, THEN, TlsClient } from './tls_client'
 import { ALPN, CA, LEAF, RECEIVED, SENT, State } from './tls_server'

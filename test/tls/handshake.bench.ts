@@ -2,7 +2,8 @@
 // A run is everything from the ClientHello to the flight (what follows is two records and two keys).
 
 import { bench, describe } from 'vitest'
-import { Group, ScriptedClient, Suite } from './scripted_client'
+import { ScriptedClient } from './scripted_client'
+import { Group, Suite } from './scripted_end'
 import { loadTls, TlsServer } from './tls_server'
 
 const entry = await loadTls('release')

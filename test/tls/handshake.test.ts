@@ -3,23 +3,22 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Entry } from '../support/firmware'
+import { type HelloOptions, ScriptedClient } from './scripted_client'
 import {
   Alert,
   concat,
   Extension,
   extension,
   Group,
-  type HelloOptions,
   Message,
   message,
   record,
-  ScriptedClient,
   Suite,
   Type,
   u8,
   u16,
   vector,
-} from './scripted_client'
+} from './scripted_end'
 import { CA, certificateList, LEAF, loadTls, RECEIVED, SENT, State, TlsServer } from './tls_server'
 
 let entry: Entry

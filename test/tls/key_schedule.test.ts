@@ -5,7 +5,7 @@
 import { createCipheriv, createHmac } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Entry } from '../support/firmware'
-import { expandLabel } from './scripted_client'
+import { expandLabel } from './scripted_end'
 import { loadTls } from './tls_server'
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))

@@ -5,7 +5,8 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Entry } from '../support/firmware'
-import { concat, Extension, extension, Group, record, ScriptedClient, Type, u8, u16 } from './scripted_client'
+import { ScriptedClient } from './scripted_client'
+import { concat, Extension, extension, Group, record, Type, u8, u16 } from './scripted_end'
 import { LEAF, loadTls, State, TlsServer } from './tls_server'
 
 let entry: Entry

@@ -3,24 +3,23 @@
 import { p256 } from '@noble/curves/nist.js'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Entry } from '../support/firmware'
+import { type HelloOptions, ScriptedClient } from './scripted_client'
 import {
   Alert,
   concat,
   Extension,
   extension,
   Group,
-  type HelloOptions,
   Message,
   message,
   record,
-  ScriptedClient,
   Suite,
   Type,
   u8,
   u16,
   u24,
   vector,
-} from './scripted_client'
+} from './scripted_end'
 import { LEAF, loadTls, SENT, type ServerOptions, State, TlsServer } from './tls_server'
 
 let entry: Entry

@@ -3,7 +3,8 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Entry } from '../support/firmware'
-import { Alert, Group, Message, message, ScriptedClient, Suite, Type, u8 } from './scripted_client'
+import { ScriptedClient } from './scripted_client'
+import { Alert, Group, Message, message, Suite, Type, u8 } from './scripted_end'
 import { LEAF, loadTls, State, TlsServer } from './tls_server'
 
 let entry: Entry

@@ -1,47 +1,30 @@
 // A TLS 1.3 server for tests (RFC 8446), over node:crypto and @noble/curves, that does as it is told: every message, every
 // record and every key can be made wrong. The mirror image of scripted_client.ts.
 
-import {
-  constants,
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  createHmac,
-  createPrivateKey,
-  type KeyObject,
-  sign,
-  X509Certificate,
-} from 'node:crypto'
+import { constants, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto'
 import { x25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import {
-  type Content,
   concat,
   Extension,
-  expandLabel,
   extension,
   Group,
   Message,
   message,
+  RETRY_RANDOM,
   record,
+  ScriptedEnd,
   Suite,
   Type,
   u8,
   u16,
   vector,
-} from './scripted_client'
+} from './scripted_end'
 import { ALPN, CA, fixture, LEAF } from './tls_server'
 
 type Bytes = Uint8Array
 
-export const RETRY_RANDOM = createHash('sha256').update('HelloRetryRequest').digest()
 const LEAF_KEY = createPrivateKey(fixture('leaf.key'))
-
-interface Keys {
-  key: Buffer
-  iv: Buffer
-  sequence: bigint
-}
 
 export interface ServerHelloOptions {
   readonly legacyVersion?: number
@@ -63,17 +46,9 @@ export interface RetryOptions extends Omit<ServerHelloOptions, 'group' | 'share'
   readonly cookie?: Bytes
 }
 
-export class ScriptedServer {
+export class ScriptedServer extends ScriptedEnd {
   readonly random = new Uint8Array(32).fill(9)
-  private readonly x25519Key = x25519.utils.randomSecretKey()
-  private readonly p256Key = p256.utils.randomSecretKey()
-  transcript: Bytes[] = []
-  private buffer: Bytes = new Uint8Array()
-  private handshakeBuffer: Bytes = new Uint8Array()
-  reading: Keys | undefined
-  writing: Keys | undefined
-  secrets: Record<string, Buffer> = {}
-  suite: number = Suite.ChaCha20
+  override suite: number = Suite.ChaCha20
   /** The ClientHellos, with their headers. */
   readonly hellos: Bytes[] = []
   /** Of the last ClientHello. */
@@ -81,8 +56,6 @@ export class ScriptedServer {
   sessionId: Bytes = new Uint8Array()
   suites: number[] = []
   extensions = new Map<number, Bytes>()
-  /** Everything read, in order. */
-  readonly contents: Content[] = []
   /** True when the client's Finished was right. */
   finishedRead = false
   /** The client's Certificate message, if any. */
@@ -91,7 +64,9 @@ export class ScriptedServer {
   constructor(
     private readonly key: KeyObject = LEAF_KEY,
     private readonly certificates: Bytes[] = [LEAF.raw, new X509Certificate(CA).raw],
-  ) {}
+  ) {
+    super()
+  }
 
   // What goes out ------------------------------------------------------------------------------------------------
 
@@ -188,24 +163,12 @@ export class ScriptedServer {
   }
 
   finished(): Bytes {
-    const key = this.expand(this.secrets['s hs']!, 'finished', Buffer.alloc(0), this.hashLength)
-    return message(Message.Finished, createHmac(this.hash, key).update(this.transcriptHash()).digest())
+    return message(Message.Finished, this.verifyData('s hs'))
   }
 
   /** The application's keys write from now on. */
   startApplicationKeys(): void {
     this.writing = this.keys(this.secrets['s ap']!)
-  }
-
-  private deriveApplicationSecrets(): void {
-    const hash = this.transcriptHash()
-    for (const [name, label] of [
-      ['c ap', 'c ap traffic'],
-      ['s ap', 's ap traffic'],
-      ['exp', 'exp master'],
-    ] as const) {
-      this.secrets[name] = this.expand(this.secrets['master']!, label, hash, this.hashLength)
-    }
   }
 
   /** The messages from EncryptedExtensions to Finished, counted as sent. */
@@ -228,76 +191,12 @@ export class ScriptedServer {
   }
 
   updateWrite(): void {
-    this.secrets['s ap'] = this.expand(this.secrets['s ap']!, 'traffic upd', Buffer.alloc(0), this.hashLength)
-    this.writing = this.keys(this.secrets['s ap'])
-  }
-
-  protect(type: number | undefined, content: Bytes | string, padding = 0): Bytes {
-    const inner = concat(Buffer.from(content), type === undefined ? u8(0) : u8(type), new Uint8Array(padding))
-    const keys = this.writing!
-    const header = concat(u8(Type.ApplicationData), u16(0x0303), u16(inner.length + 16))
-    const cipher = createCipheriv(this.cipher as 'aes-128-gcm', keys.key, this.nonce(keys), { authTagLength: 16 })
-    cipher.setAAD(header, { plaintextLength: inner.length })
-    return concat(header, cipher.update(inner), cipher.final(), cipher.getAuthTag())
+    this.writing = this.nextKeys('s ap')
   }
 
   // What comes in ------------------------------------------------------------------------------------------------
 
-  /** Reads bytes from the client, any split; returns the contents of the records that became whole. */
-  read(bytes: Bytes): Content[] {
-    this.buffer = concat(this.buffer, bytes)
-    const found: Content[] = []
-    while (this.buffer.length >= 5) {
-      const length = (this.buffer[3]! << 8) | this.buffer[4]!
-      if (this.buffer.length < 5 + length) break
-      const whole = this.buffer.subarray(0, 5 + length)
-      this.buffer = this.buffer.slice(5 + length)
-      const content = this.open(whole)
-      found.push(content)
-      this.contents.push(content)
-      if (content.type === Type.Handshake) this.readHandshake(content.content)
-    }
-    return found
-  }
-
-  get alertRead(): number | undefined {
-    return this.contents.find(({ type }) => type === Type.Alert)?.content[1]
-  }
-
-  get data(): Bytes {
-    return concat(...this.contents.filter(({ type }) => type === Type.ApplicationData).map(({ content }) => content))
-  }
-
-  exportKeyingMaterial(label: string, context: Bytes, length: number): Buffer {
-    const secret = this.expand(this.secrets['exp']!, label, this.digest(new Uint8Array()), this.hashLength)
-    return this.expand(secret, 'exporter', this.digest(context), length)
-  }
-
-  private open(whole: Bytes): Content {
-    const type = whole[0]!
-    const fragment = whole.subarray(5)
-    if (type !== Type.ApplicationData) return { type, content: fragment.slice() }
-    const keys = this.reading!
-    const decipher = createDecipheriv(this.cipher as 'aes-128-gcm', keys.key, this.nonce(keys), { authTagLength: 16 })
-    decipher.setAAD(whole.subarray(0, 5), { plaintextLength: fragment.length - 16 })
-    decipher.setAuthTag(fragment.subarray(-16))
-    const inner = concat(decipher.update(fragment.subarray(0, -16)), decipher.final())
-    const end = inner.findLastIndex((byte) => byte !== 0)
-    return { type: inner[end]!, content: inner.slice(0, end) }
-  }
-
-  private readHandshake(content: Bytes): void {
-    this.handshakeBuffer = concat(this.handshakeBuffer, content)
-    while (this.handshakeBuffer.length >= 4) {
-      const bytes = this.handshakeBuffer
-      const length = 4 + ((bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!)
-      if (bytes.length < length) return
-      this.handshakeBuffer = bytes.slice(length)
-      this.readMessage(bytes.slice(0, length))
-    }
-  }
-
-  private readMessage(bytes: Bytes): void {
+  protected readMessage(bytes: Bytes): void {
     switch (bytes[0]) {
       case Message.ClientHello:
         this.readHello(bytes)
@@ -305,17 +204,14 @@ export class ScriptedServer {
       case Message.Certificate:
         this.certificateRead = bytes
         break
-      case Message.Finished: {
-        const key = this.expand(this.secrets['c hs']!, 'finished', Buffer.alloc(0), this.hashLength)
-        const expected = createHmac(this.hash, key).update(this.transcriptHash()).digest()
-        if (Buffer.compare(expected, bytes.subarray(4)) !== 0) throw new Error("the client's Finished is wrong")
+      case Message.Finished:
+        if (Buffer.compare(this.verifyData('c hs'), bytes.subarray(4)) !== 0)
+          throw new Error("the client's Finished is wrong")
         this.finishedRead = true
         this.reading = this.keys(this.secrets['c ap']!)
         break
-      }
       case Message.KeyUpdate:
-        this.secrets['c ap'] = this.expand(this.secrets['c ap']!, 'traffic upd', Buffer.alloc(0), this.hashLength)
-        this.reading = this.keys(this.secrets['c ap'])
+        this.reading = this.nextKeys('c ap')
         return
       default:
         throw new Error(`message ${bytes[0]} from the client`)
@@ -348,60 +244,8 @@ export class ScriptedServer {
 
   private startHandshakeKeys(): void {
     const peer = this.extensions.get(Extension.KeyShare)!.subarray(6)
-    const shared =
-      this.sharedGroup === Group.P256
-        ? p256.getSharedSecret(this.p256Key, peer, true).subarray(1)
-        : x25519.getSharedSecret(this.x25519Key, peer)
-    const zeros = Buffer.alloc(this.hashLength)
-    const empty = this.digest(new Uint8Array())
-    const early = this.extract(zeros, zeros)
-    const handshake = this.extract(this.expand(early, 'derived', empty, this.hashLength), shared)
-    this.secrets['master'] = this.extract(this.expand(handshake, 'derived', empty, this.hashLength), zeros)
-    this.secrets['c hs'] = this.expand(handshake, 'c hs traffic', this.transcriptHash(), this.hashLength)
-    this.secrets['s hs'] = this.expand(handshake, 's hs traffic', this.transcriptHash(), this.hashLength)
-    this.reading = this.keys(this.secrets['c hs'])
-    this.writing = this.keys(this.secrets['s hs'])
-  }
-
-  // The key schedule ---------------------------------------------------------------------------------------------
-
-  private get hash(): string {
-    return this.suite === Suite.Aes256 ? 'sha384' : 'sha256'
-  }
-
-  private get hashLength(): number {
-    return this.suite === Suite.Aes256 ? 48 : 32
-  }
-
-  private get cipher(): string {
-    if (this.suite === Suite.ChaCha20) return 'chacha20-poly1305'
-    return this.suite === Suite.Aes256 ? 'aes-256-gcm' : 'aes-128-gcm'
-  }
-
-  private digest(bytes: Bytes): Buffer {
-    return createHash(this.hash).update(bytes).digest()
-  }
-
-  transcriptHash(): Buffer {
-    return this.digest(concat(...this.transcript))
-  }
-
-  private extract(salt: Bytes, ikm: Bytes): Buffer {
-    return createHmac(this.hash, salt).update(ikm).digest()
-  }
-
-  private expand(secret: Bytes, label: string, context: Bytes, length: number): Buffer {
-    return expandLabel(this.hash, secret, label, context, length)
-  }
-
-  private keys(secret: Bytes): Keys {
-    const key = this.expand(secret, 'key', Buffer.alloc(0), this.suite === Suite.Aes128 ? 16 : 32)
-    return { key, iv: this.expand(secret, 'iv', Buffer.alloc(0), 12), sequence: 0n }
-  }
-
-  private nonce(keys: Keys): Buffer {
-    const nonce = Buffer.from(keys.iv)
-    nonce.writeBigUInt64BE(nonce.readBigUInt64BE(4) ^ keys.sequence++, 4)
-    return nonce
+    this.deriveHandshakeSecrets(this.sharedSecret(this.sharedGroup, peer))
+    this.reading = this.keys(this.secrets['c hs']!)
+    this.writing = this.keys(this.secrets['s hs']!)
   }
 }
