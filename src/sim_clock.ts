@@ -53,9 +53,9 @@ function run(folder: string, out: string): string {
     for (let row = truth.next(); row !== undefined; row = truth.next()) {
       trueText = row[0]!
       truth.number(trueText, 'true_s')
-      const counter = truth.number(row[1], 'ticks')
-      const ticks = Math.floor(counter)
-      if (counter < 0 || ticks > Number.MAX_SAFE_INTEGER) throw truth.fault(`ticks are out of range: ${row[1]}`)
+      truth.number(row[1], 'ticks')
+      const [ticks, fraction] = wholeAndFraction(row[1]!)
+      if (ticks < 0 || ticks > Number.MAX_SAFE_INTEGER) throw truth.fault(`ticks are out of range: ${row[1]}`)
       if (ticks < last) throw truth.fault(`ticks go back: ${row[1]} after ${last}`)
       last = ticks
       for (let row = pulses.upTo(ticks); row; row = pulses.upTo(ticks)) {
@@ -63,7 +63,7 @@ function run(folder: string, out: string): string {
         if (row.captured) room.pulse(row)
       }
       if (isGiven(row[2])) room.temperature(truth.number(row[2], 'temperature_c'))
-      const time = room.serve(ticks, fractionOf(row[1]!))
+      const time = room.serve(ticks, fraction)
       rows++
       if (time === undefined) continue
       served++
@@ -220,10 +220,15 @@ function isGiven(text: string | undefined): text is string {
   return text !== undefined && !/^\s*(nan)?\s*$/i.test(text)
 }
 
-/** The part after the point, exactly. */
-function fractionOf(text: string): number {
-  const point = text.indexOf('.')
-  return point < 0 ? 0 : Number(`0${text.slice(point)}`)
+/**
+ * A decimal number's whole part and the rest, each as exact as a double can be: the whole of 658686364347.99996 as one double is
+ * ...348, a tick too many.
+ */
+function wholeAndFraction(text: string): [number, number] {
+  const digits = /^\s*\+?(\d+)(\.\d*)?\s*$/.exec(text)
+  if (digits) return [Number(digits[1]), Number(`0${digits[2] ?? ''}`)]
+  const value = Number(text)
+  return [Math.floor(value), value - Math.floor(value)]
 }
 
 /** Whole seconds and nanoseconds as decimal seconds with ten digits after the point: 0.1 ns. */

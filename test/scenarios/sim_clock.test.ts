@@ -78,6 +78,34 @@ describe('noonmark sim clock', () => {
     expect(readFileSync(join(folder, 'blind.csv'), 'utf8')).toBe(readFileSync(join(folder, 'good2.csv'), 'utf8'))
   })
 
+  it('takes_a_fraction_of_almost_a_tick_for_what_it_is', () => {
+    const LONG_AGO = 600_000_000_000n
+    const later = (row: string, column: number) =>
+      row
+        .split(',')
+        .map((cell, i) => (i === column ? cell.replace(/^\d+/, (whole) => String(BigInt(whole) + LONG_AGO)) : cell))
+        .join(',')
+    const served = (name: string, ticks: (whole: bigint) => string) => {
+      const copy = spoilt(name, 'truth.csv', (text) =>
+        text
+          .split('\n')
+          .map((row) => later(row, 1))
+          .join('\n')
+          .replace(/\n600\.1,(\d+)\.\d+/, (_, whole) => `\n600.1,${ticks(BigInt(whole))}`),
+      )
+      const pulses = join(copy, 'pulses.csv')
+      const rows = readFileSync(pulses, 'utf8').split('\n')
+      const column = rows[0]!.split(',').indexOf('ticks')
+      writeFileSync(pulses, rows.map((row) => later(row, column)).join('\n'))
+      const out = join(folder, `${name}.csv`)
+      expect(command('clock', copy, '--out', out).status).toBe(0)
+      return Number(/\n600\.1,600(\.\d+)/.exec(readFileSync(out, 'utf8'))![1]) * 1e9
+    }
+    const before = served('before', (whole) => `${whole}.99996`)
+    const after = served('after', (whole) => `${whole + 1n}.00000`)
+    expect(Math.abs(after - before)).toBeLessThan(1)
+  })
+
   it.each([
     ['a folder that is not there', () => join(folder, 'nowhere'), /nowhere: there is no such folder/],
     [
