@@ -41,6 +41,8 @@ export interface MachineOptions {
   rtc?: SavedRtc
   /** Frequency error of the DS3231, parts per million; drawn from the seed within +-2 when absent. */
   rtcPpm?: number
+  /** What else its oscillator does (sim/chips/ds3231_oscillator.ts); 0: nothing; drawn from the seed when absent. */
+  rtcSeed?: number
   /** The DS3231's SQW is wired to a capture channel. Default true. */
   sqwWired?: boolean
   /** 'host': node:crypto. 'seeded': from the world's seed, for tests that must repeat. */
@@ -474,6 +476,7 @@ export class VirtualMachine implements Hal {
       now: this.clock.now(),
       saved: this.options.rtc,
       ppm: this.options.rtcPpm,
+      seed: this.options.rtcSeed,
       sqw: (level, nanos) => this.sqw(level, nanos),
     })
   }

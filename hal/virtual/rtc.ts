@@ -17,14 +17,16 @@ export interface RtcOptions {
   now: number
   /** What `saveRtc` returned when the world before this one ended. */
   saved?: SavedRtc | undefined
-  /** Frequency error, parts per million; drawn from the seed within +-2 when absent. */
+  /** Frequency error at 25 C, parts per million; drawn from the world's seed within +-2 when absent. */
   ppm?: number | undefined
+  /** What else its oscillator does; 0: nothing; drawn from the world's seed when absent. */
+  seed?: number | undefined
   /** The SQW pin changes. */
   sqw: (level: number, nanos: number) => void
 }
 
 export function makeRtc(options: RtcOptions): Ds3231 {
-  const { world, now, saved, ppm, sqw } = options
+  const { world, now, saved, ppm, seed, sqw } = options
   class Host extends Ds3231Host {
     sqw(level: number, nanos: number): void {
       sqw(level, nanos)
@@ -33,8 +35,9 @@ export function makeRtc(options: RtcOptions): Ds3231 {
       return world.crystal.degreesAt(Math.max(0, nanos))
     }
   }
-  const drawn = 4 * new Random(world.seed, 'rtc').uniform() - 2
-  const chip = new Ds3231(new Host(), ppm ?? drawn)
+  const random = new Random(world.seed, 'rtc')
+  const drawn = 4 * random.uniform() - 2
+  const chip = new Ds3231(new Host(), ppm ?? drawn, seed ?? random.u32() | 1)
   // What is not a state of this model is a battery that was taken out.
   if (saved?.state.length === DS3231_STATE_SIZE) {
     chip.restore(saved.state, (saved.seconds - world.unixOrigin) * 1e9 + saved.nanos)

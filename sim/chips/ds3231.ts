@@ -9,7 +9,11 @@
 //   Aging offset: about 0.1 ppm a step, positive slows, taken over with the next temperature conversion (every 64 s,
 //   or CONV) [14]. Temperature: 10 bits of 0.25 C [15].
 //
+// How fast it runs besides its fixed error is in ds3231_oscillator.ts.
+//
 // Not modelled: alarm interrupts on the pin (the flags are set), SQW rates other than 1 Hz, 32 kHz output.
+
+import { Ds3231Oscillator } from './ds3231_oscillator'
 
 /** What the model needs of its board. */
 export abstract class Ds3231Host {
@@ -51,6 +55,9 @@ const STATUS_EN32KHZ: i32 = 0x08
 const STATUS_A2F: i32 = 0x02
 const STATUS_A1F: i32 = 0x01
 
+/** Where the oscillator's 16 bytes begin in a saved state. */
+const SAVED_OSCILLATOR: i32 = 48
+
 const SECOND: f64 = 1e9
 const CONVERSION: f64 = 64e9
 const HOURS_12: i32 = 0x40
@@ -67,17 +74,28 @@ export class Ds3231 {
 
   /** True time at which the countdown chain last wrapped: the start of the second that the registers show. */
   private boundary: f64 = 0
+  /** The same without the jitter, which does not add up; true nanoseconds of the present second. */
+  private wrapped: f64 = 0
+  private length: f64 = SECOND
+  /** Of the next wrap. */
+  private jitter: f64 = 0
+  private readonly oscillator: Ds3231Oscillator
   private sqwLevel: i32 = 0
   /** The aging offset that is at work. */
   private agingApplied: i32 = 0
   private nextConversion: f64 = 0
   private onBattery: bool = false
 
-  /** A part without a history: 2000-01-01 00:00:00, Saturday in weekday 1's place, OSF set. `ppm` positive runs fast. */
+  /**
+   * A part without a history: 2000-01-01 00:00:00, Saturday in weekday 1's place, OSF set. `ppm` positive runs fast. `seed`: what
+   * else its oscillator does; 0: nothing.
+   */
   constructor(
     private host: Ds3231Host,
     private ppm: f64,
+    seed: i32 = 0,
   ) {
+    this.oscillator = new Ds3231Oscillator(seed)
     this.registers[WEEKDAY] = 1
     this.registers[DATE] = 1
     this.registers[MONTH] = 1
@@ -133,13 +151,12 @@ export class Ds3231 {
   /** The next instant at which the pin changes by itself. */
   nextEvent(): f64 {
     if (!this.sqwRuns()) return Infinity
-    const length: f64 = this.secondLength()
-    return this.sqwLevel !== 0 ? this.boundary + length : this.boundary + length / 2
+    return this.sqwLevel !== 0 ? this.secondEnds() : this.boundary + this.length / 2
   }
 
   advance(now: f64): void {
     if (!this.oscillates()) {
-      if (this.boundary < now) this.boundary = now
+      if (this.boundary < now) this.restartSecond(now)
       return
     }
     while (this.nextChange() <= now) this.change(this.nextChange())
@@ -167,11 +184,11 @@ export class Ds3231 {
     this.registers[CONTROL] = CONTROL_POWER_ON as u8
     this.registers[STATUS] = (STATUS_OSF | STATUS_EN32KHZ) as u8
     this.agingApplied = 0
-    this.boundary = now
+    this.restartSecond(now)
     this.sqwLevel = 0
   }
 
-  /** Writes `DS3231_STATE_SIZE` bytes: registers, then the age of the current second. Little endian. */
+  /** Writes `DS3231_STATE_SIZE` bytes: registers, then the age of the current second, then the oscillator. Little endian. */
   save(out: Uint8Array, now: f64): void {
     this.advance(now)
     const view: DataView = new DataView(out.buffer, out.byteOffset, DS3231_STATE_SIZE)
@@ -179,6 +196,7 @@ export class Ds3231 {
     view.setInt32(24, this.agingApplied, true)
     view.setFloat64(32, now - this.boundary, true)
     view.setFloat64(40, this.nextConversion - now, true)
+    this.oscillator.save(view, SAVED_OSCILLATOR)
   }
 
   /**
@@ -189,10 +207,11 @@ export class Ds3231 {
     const view: DataView = new DataView(state.buffer, state.byteOffset, DS3231_STATE_SIZE)
     for (let i: i32 = 0; i < REGISTERS; i++) this.registers[i] = state[i]
     this.agingApplied = view.getInt32(24, true)
-    this.boundary = savedAt - view.getFloat64(32, true)
     this.nextConversion = savedAt + view.getFloat64(40, true)
+    this.oscillator.restore(view, SAVED_OSCILLATOR)
     this.sqwLevel = 0
     this.onBattery = true
+    this.restartSecond(savedAt - view.getFloat64(32, true))
   }
 
   /** Seconds since 2000-01-01 that the registers show; for tests. */
@@ -217,16 +236,30 @@ export class Ds3231 {
     return !this.onBattery || (control & CONTROL_BBSQW) !== 0
   }
 
-  /** True nanoseconds of one second of the part. */
-  private secondLength(): f64 {
-    return SECOND / (1 + (this.ppm - 0.1 * (this.agingApplied as f64)) * 1e-6)
+  /** The second that begins at `at` has a rate of its own; on the battery each of those between two conversions has the same. */
+  private beginSecond(at: f64, converted: bool): void {
+    if (!this.onBattery) this.setLength(this.oscillator.rate(this.host.temperature(at)) + this.oscillator.white())
+    else if (converted) this.setLength(this.oscillator.rate(this.host.temperature(at)))
+  }
+
+  private setLength(ppm: f64): void {
+    this.length = SECOND / (1 + (this.ppm - 0.1 * (this.agingApplied as f64) + ppm) * 1e-6)
+  }
+
+  /** The countdown chain is reset. */
+  private restartSecond(at: f64): void {
+    this.boundary = at
+    this.wrapped = at
+    this.jitter = 0
+    this.beginSecond(at, true)
+  }
+
+  private secondEnds(): f64 {
+    return this.wrapped + this.length + this.jitter
   }
 
   private nextChange(): f64 {
-    const length: f64 = this.secondLength()
-    let next: f64 = this.boundary + length
-    if (this.sqwRuns() && this.sqwLevel === 0) next = this.boundary + length / 2
-    return next
+    return this.sqwRuns() && this.sqwLevel === 0 ? this.boundary + this.length / 2 : this.secondEnds()
   }
 
   private change(at: f64): void {
@@ -245,8 +278,13 @@ export class Ds3231 {
   /** A second ends at `at`. */
   private catchUp(at: f64): void {
     this.boundary = at
+    this.wrapped += this.length
+    this.jitter = this.onBattery ? 0 : this.oscillator.jitter()
     this.tick()
-    if (this.nextConversion <= at) this.convert(at)
+    // Its own 64 seconds, however long they are.
+    const due: bool = this.nextConversion <= at + SECOND / 2
+    if (due) this.convert(at)
+    this.beginSecond(at, due)
     this.matchAlarms()
   }
 
@@ -257,19 +295,20 @@ export class Ds3231 {
     if (quarters < -512) quarters = -512
     this.registers[TEMPERATURE_MSB] = ((quarters >> 2) & 0xff) as u8
     this.registers[TEMPERATURE_LSB] = ((quarters & 3) << 6) as u8
+    this.oscillator.convert(quarters)
     this.nextConversion = now + CONVERSION
   }
 
   private store(register: i32, byte: i32, now: f64): void {
     if (register === SECONDS) {
       this.registers[SECONDS] = (byte & 0x7f) as u8
-      this.boundary = now
+      this.restartSecond(now)
       if (this.sqwLevel !== 0 && this.sqwRuns()) this.host.sqw(0, now)
       this.sqwLevel = 0
     } else if (register === CONTROL) {
       this.registers[CONTROL] = (byte & ~CONTROL_CONV) as u8
       if ((byte & CONTROL_CONV) !== 0) this.convert(now)
-      this.sqwLevel = now - this.boundary >= this.secondLength() / 2 ? 1 : 0
+      this.sqwLevel = now - this.boundary >= this.length / 2 ? 1 : 0
     } else if (register === STATUS) {
       // OSF and the alarm flags can be written to 0 only; BSY is read-only.
       const sticky: i32 = STATUS_OSF | STATUS_A1F | STATUS_A2F

@@ -47,6 +47,7 @@ export interface Esp32c3Options {
   onFlash?: (offset: number, length: number) => void
   rtc?: SavedRtc
   rtcPpm?: number
+  rtcSeed?: number
   /** 'host': node:crypto. 'seeded': from the world's seed, for tests that must repeat. */
   entropy?: 'host' | 'seeded'
   receiver?: (wires: ReceiverWires, world: World) => UbloxDevice
@@ -109,6 +110,7 @@ export class Esp32c3Machine implements Machine {
       now: this.clock.now(),
       saved: options.rtc,
       ppm: options.rtcPpm,
+      seed: options.rtcSeed,
       sqw: (level) => this.sqw(level),
     })
     this.soc = this.makeSoc()

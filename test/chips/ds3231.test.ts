@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { DS3231_ADDRESS, DS3231_STATE_SIZE, Ds3231, Ds3231Host } from '../../sim/chips/ds3231'
+import { Random } from '../../sim/world/random'
 
 class Host extends Ds3231Host {
   readonly edges: [number, number][] = []
@@ -189,5 +190,90 @@ describe('a DS3231', () => {
       expect(chip.secondsSince2000(0)).toBe(at.getTime() / 1000 - 946_684_800)
       chip = new Ds3231(host, 0)
     }
+  })
+})
+
+describe("a DS3231's oscillator", () => {
+  const DAY = 86_400e9
+
+  /** A part that has run for a while at a temperature: its rate over the next `seconds`, ppm. */
+  function rate(part: Ds3231, from: number, seconds: number): number {
+    const ends = [from, from + seconds * 1e9].map((now) => [part.secondsSince2000(now), part.secondBegan(now)] as const)
+    const counted = ends[1]![0] - ends[0]![0]
+    return ((counted * 1e9) / (ends[1]![1] - ends[0]![1]) - 1) * 1e6
+  }
+
+  function part(seed: number, degrees = 25.25): { chip: Ds3231; host: Host } {
+    const host = new Host()
+    host.degrees = degrees
+    return { chip: new Ds3231(host, 0, seed), host }
+  }
+
+  it('runs_evenly_without_a_seed_and_the_same_way_for_the_same_one', () => {
+    expect(rate(part(0, 39).chip, 100e9, 1000)).toBe(0)
+    expect(rate(part(7).chip, 100e9, 1000)).toBe(rate(part(7).chip, 100e9, 1000))
+    expect(rate(part(7).chip, 100e9, 1000)).not.toBe(rate(part(8).chip, 100e9, 1000))
+  })
+
+  it('stays_within_2_ppm_from_0_to_40_degrees_where_its_crystal_alone_would_be_off_by_22', () => {
+    let worst = 0
+    for (let seed = 1; seed <= 40; seed++)
+      for (let degrees = 0; degrees <= 40; degrees += 4.1)
+        worst = Math.max(worst, Math.abs(rate(part(seed, degrees).chip, 100e9, 200)))
+    expect(worst).toBeGreaterThan(0.3)
+    expect(worst).toBeLessThan(2)
+  })
+
+  it('follows_the_temperature_only_with_its_next_conversion_and_in_steps', () => {
+    const { chip, host } = part(3, 31)
+    const before = rate(chip, 200e9, 50)
+    // It converts after 1 s and then every 64 s.
+    chip.advance(325e9)
+    // 1 C at 31 C: 0.035 (7^2 - 6^2) = 0.46 ppm until the capacitors are set anew, then no more than a step and a little.
+    host.degrees = 32
+    expect(rate(chip, 326e9, 50) - before).toBeCloseTo(-0.46, 1)
+    expect(Math.abs(rate(chip, 450e9, 50) - before)).toBeLessThan(0.15)
+  })
+
+  it('ages_by_less_than_a_ppm_in_a_year', () => {
+    for (const seed of [1, 2, 3]) {
+      const { chip } = part(seed)
+      write(0, 0x0e, 0)
+      chip.powerOff(1000e9)
+      const young = rate(chip, 1000e9, 86_400)
+      expect(Math.abs(rate(chip, 365 * DAY, 86_400) - young)).toBeLessThan(0.6)
+    }
+  })
+
+  it('has_jitter_on_its_edges_that_does_not_add_up', () => {
+    const { chip, host } = part(5)
+    const at = new Random(1, 'at').uniform() * 1e9
+    chip.start(at)
+    chip.address(DS3231_ADDRESS, 0, at)
+    for (const byte of [0x0e, 0]) chip.write(byte, at)
+    chip.stop(at)
+    chip.advance(400e9)
+    const falls = host.edges.filter(([level]) => level === 0).map(([, now]) => now)
+    const slope = (falls[300]! - falls[100]!) / 200
+    const left = falls.slice(100, 300).map((now, i) => now - falls[100]! - i * slope)
+    const mean = left.reduce((a, b) => a + b) / left.length
+    const deviation = Math.sqrt(left.reduce((a, b) => a + (b - mean) ** 2, 0) / left.length)
+    expect(deviation).toBeGreaterThan(20)
+    expect(deviation).toBeLessThan(100)
+  })
+
+  it('goes_on_in_another_world_as_it_was', () => {
+    const { chip } = part(9, 30)
+    chip.advance(3000e9)
+    const state = new Uint8Array(DS3231_STATE_SIZE)
+    chip.save(state, 3000.5e9)
+    const later = part(9, 30)
+    later.chip.restore(state, 0)
+    later.chip.powerOn(0)
+    expect(rate(later.chip, 1e9, 50)).toBeCloseTo(rate(chip, 3001.5e9, 50), 2)
+    // A state of a model that had no such oscillator is a state all the same.
+    state.fill(0, 48)
+    later.chip.restore(state, 0)
+    expect(Number.isFinite(rate(later.chip, 1e9, 100))).toBe(true)
   })
 })

@@ -200,7 +200,7 @@ describe('the machine and its mishaps', () => {
 
 describe('the RTC on the machine', () => {
   it('is_set_at_a_second_s_boundary_once_the_clock_is_locked', () => {
-    const board = machine({}, { rtcPpm: 0 })
+    const board = machine({}, { rtcPpm: 0, rtcSeed: 0 })
     board.runUntil(2 * MINUTE)
     expect(api(board)['rtcSyncSettings']()).toBe(1)
     console.log(`RTC set to within ${(rtcError(board) / 1000).toFixed(1)} us`)
