@@ -36,7 +36,7 @@ export const enum Stamp {
 }
 
 /** An edge that was taken late was so by less than this: 10 us. A handler waits for a cache line, or for another edge's. */
-const LATE_LIMIT: u32 = 160
+export const LATE_LIMIT: u64 = 160
 
 /**
  * Stamps one look at a socket's RX buffer and spends its edges. `from`: ticks of the socket's previous look; what the
@@ -58,7 +58,7 @@ export function stampLook(
   const only = count - state.used === 1 && edge > trusted && edge <= seen
   const own = only && alone
   // A late edge was earlier than it says.
-  const since = only ? edge - (late === 0 ? 0 : <u64>LATE_LIMIT) : from
+  const since = only ? edge - (late === 0 ? 0 : LATE_LIMIT) : from
   state.ticks = own ? edge : seen
   state.spread = width(since, state.ticks)
   state.restSpread = width(since, seen)

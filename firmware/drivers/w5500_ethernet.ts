@@ -22,13 +22,23 @@ import {
   w5500Up,
 } from './w5500'
 import { watchOthers } from './w5500_departure'
-import { forgetSockets, Mode, NO_PARTNER, Sending, Socket, socketAt } from './w5500_socket'
+import {
+  forgetSockets,
+  Mode,
+  NO_PARTNER,
+  quietBefore,
+  Sending,
+  Socket,
+  socketAt,
+  socketQuiet,
+  socketsQuiet,
+} from './w5500_socket'
 import { TcpState, tcpBring, tcpExpire, tcpLost, tcpServe } from './w5500_tcp'
 import { udpBring, udpCheck, udpFollow, udpStamped, udpWaiting } from './w5500_udp'
 
 const CHECK_INTERVAL: u64 = <u64>TICK_HZ
-const TCP_LIVE_INTERVAL: u64 = MILLISECOND
-const TCP_LISTEN_INTERVAL: u64 = MILLISECOND * 20
+const TCP_LIVE_INTERVAL: u32 = <u32>MILLISECOND
+const TCP_LISTEN_INTERVAL: u32 = <u32>MILLISECOND * 20
 /** A connection that was reset says nothing: its state is read this often. */
 const TCP_STATE_INTERVAL: u64 = MILLISECOND * 50
 
@@ -39,7 +49,8 @@ const CAUSES: usize = memory.data(8, 8)
 
 let generation: u32 = 0
 let checkAt: u64 = 0
-let tcpAskAt: u64 = 0
+/** When to ask SIR: for the sake of TCP, and before every check of all sockets. */
+let askAt: u64 = 0
 let tcpStateAt: u64 = 0
 
 /** Sets the addresses (`mac` 6 bytes; IPv4 in host order) and brings the chip up, now and whenever it fails. */
@@ -56,8 +67,10 @@ export function ethernetLink(): bool {
 export function ethernetPoll(now: u64): void {
   if (!w5500Step(now)) return
   if (w5500Status().generation !== generation) chipIsNew(now)
-  if (now >= tcpAskAt || (w5500Interrupt() && !udpAttended())) askCauses(now)
-  if (now >= checkAt) checkAll(now)
+  const check = now >= checkAt
+  if (check) checkAt = now + CHECK_INTERVAL
+  if (now >= askAt || (w5500Interrupt() && !udpAttended())) askCauses(now)
+  if (check) checkAll()
   if (now >= tcpStateAt) checkConnections(now)
   let opened = false
   for (let n: u32 = 0; n < SOCKETS; n++) {
@@ -74,7 +87,7 @@ export function ethernetPoll(now: u64): void {
 export function ethernetDeadline(now: u64): u64 {
   if (!w5500Up()) return w5500StepDue()
   if (w5500Interrupt() && !udpAttended()) return now
-  let due = earlier(earlier(w5500StepDue(), checkAt), earlier(tcpAskAt, tcpStateAt))
+  let due = earlier(w5500StepDue(), earlier(askAt, tcpStateAt))
   for (let n: u32 = 0; n < SOCKETS; n++) {
     const socket = socketAt(n)
     if (socket.mode === Mode.None) continue
@@ -98,7 +111,7 @@ function chipIsNew(now: u64): void {
   for (let n: u32 = 0; n < SOCKETS; n++) if (socketAt(n).mode === Mode.Tcp) tcpLost(n)
   forgetSockets()
   checkAt = now + CHECK_INTERVAL
-  tcpAskAt = now
+  askAt = now
   tcpStateAt = now
 }
 
@@ -113,36 +126,42 @@ function udpAttended(): bool {
 
 /** Asks SIR, the one frame that all sockets share. */
 function askCauses(now: u64): void {
-  capture(Channel.EthernetInt, EDGE)
   readCommon(Common.IR, CAUSES, 3)
   const sir = <u32>load<u8>(CAUSES, 2)
   const stamped = sir & udpStamped()
   const alone = (stamped & (stamped - 1)) === 0
-  watchOthers(stamped, load<u32>(EDGE))
-  let next: u64 = u64.MAX_VALUE
-  for (let n: u32 = 0; n < SOCKETS; n++) {
+  if (stamped === 0) socketsQuiet(now)
+  else {
+    // INTn stays low for what stands, so its edge is the last one.
+    capture(Channel.EthernetInt, EDGE)
+    watchOthers(stamped, load<u32>(EDGE))
+    quietBefore(EDGE)
+  }
+  let next: u32 = u32.MAX_VALUE
+  for (let n: u32 = 0, left = sir; n < SOCKETS; n++, left >>= 1) {
     const socket = socketAt(n)
-    if (socket.mode === Mode.Tcp) next = earlier(next, tcpInterval(socket))
-    if (socket.open === 0 || (sir & (1 << n)) === 0 || socket.attention !== 0) continue
+    if (socket.mode === Mode.Tcp) next = min(next, tcpInterval(socket))
+    if ((left & 1) === 0 || socket.open === 0 || socket.attention !== 0) continue
     socket.attention = 1
     // Input that was announced before and not yet looked at keeps its own edge.
     if (socket.input !== 0) continue
+    socketQuiet(socket)
     socket.alone = alone ? 1 : 0
     socket.edgeCount = load<u32>(EDGE)
     socket.edgeLate = load<u32>(EDGE, 4)
     socket.edge = load<u64>(EDGE, 8)
   }
-  tcpAskAt = next === u64.MAX_VALUE ? checkAt : now + next
+  askAt = earlier(checkAt, now + <u64>next)
 }
 
-function tcpInterval(socket: Socket): u64 {
-  if (socket.state === TcpState.Closed) return u64.MAX_VALUE
+/** Ticks; u32.MAX_VALUE: it need not be asked. */
+function tcpInterval(socket: Socket): u32 {
+  if (socket.state === TcpState.Closed) return u32.MAX_VALUE
   return socket.state === TcpState.Listening ? TCP_LISTEN_INTERVAL : TCP_LIVE_INTERVAL
 }
 
 /** Lost edges, lost causes and sockets that the chip has closed end here. */
-function checkAll(now: u64): void {
-  checkAt = now + CHECK_INTERVAL
+function checkAll(): void {
   for (let n: u32 = 0; n < SOCKETS; n++) {
     const socket = socketAt(n)
     if (socket.open === 0) continue
@@ -169,7 +188,7 @@ function bring(n: u32, now: u64): void {
   if (socketAt(n).mode === Mode.Udp) udpBring(n, now)
   else {
     tcpBring(n, now)
-    tcpAskAt = now
+    askAt = now
   }
 }
 
@@ -182,7 +201,7 @@ function follow(n: u32, now: u64): void {
   if (socket.attention !== 0) {
     tcpServe(n, now)
     // A connection that has just come is asked for more often than one that is waited for.
-    if (socket.state !== TcpState.Closed) tcpAskAt = earlier(tcpAskAt, now + tcpInterval(socket))
+    if (socket.state !== TcpState.Closed) askAt = earlier(askAt, now + <u64>tcpInterval(socket))
   }
   tcpExpire(n, now)
 }

@@ -18,6 +18,7 @@ import {
   writeSocket8,
   writeSocket16,
 } from './w5500'
+import { LATE_LIMIT } from './w5500_arrival'
 
 export const enum Mode {
   None = 0,
@@ -49,7 +50,7 @@ export class Socket {
   openAt: u64
   /** Ticks after the last read of RX_RSR. */
   seen: u64
-  /** Ticks before it: what the read does not show arrived later than this. */
+  /** What the last read did not show arrived later than this: ticks before it, or a later moment without a cause. */
   asked: u64
   /** INTn may have fallen until then for data that had been seen. */
   trusted: u64
@@ -121,6 +122,15 @@ const SCRATCH: usize = memory.data(16, 8)
 const ACCEPTANCE_READS: u32 = 32
 /** Reads of RX_RSR until it agrees with itself. */
 const STABLE_READS: u32 = 8
+
+/**
+ * Edges that show nothing: those until the last look. Clearing one cause may let INTn rise and fall again for another that
+ * stands on (page 35). `unsettled`: a cause was cleared, and its look has not been.
+ */
+let settledCount: u32 = 0
+let unsettled: bool = false
+/** INTn was high then: just before an edge. */
+let quietAt: u64 = 0
 
 /** Counters of the sockets; 32 bytes. */
 @unmanaged
@@ -231,6 +241,40 @@ export function takeCauses(n: u32, mask: u32): u32 {
   const status = <u32>load<u8>(SCRATCH, 2)
   if ((causes & mask) !== 0) writeSocket8(n, Sn.IR, causes & mask)
   return causes | (status << 8)
+}
+
+/** A cause that may have pulled INTn was cleared. */
+export function unsettle(): void {
+  unsettled = true
+}
+
+/** A look at what the cleared cause announced is over, and there have been `count` edges. */
+export function settle(count: u32): void {
+  settledCount = count
+  unsettled = false
+}
+
+/** No cause that pulls INTn stood at a tick: what sockets hold and nobody has seen came later. */
+export function socketsQuiet(tick: u64): void {
+  for (let n: u32 = 0; n < SOCKETS; n++) {
+    const socket = socketAt(n)
+    // A cause that was cleared and not yet followed by its look shows no more.
+    if (socket.mode !== Mode.Udp || socket.input !== 0) continue
+    if (tick > socket.asked) socket.asked = tick
+    if (tick > socket.trusted) socket.trusted = tick
+  }
+}
+
+/** `edge`: the last capture. INTn was high just before it, unless that was only the rise that a clearing may leave. */
+export function quietBefore(edge: usize): void {
+  if (unsettled || load<u32>(edge) === settledCount) return
+  quietAt = load<u64>(edge, 8)
+  if (load<u32>(edge, 4) !== 0) quietAt -= LATE_LIMIT
+}
+
+/** No cause stood when INTn was last seen high: what this socket holds and nobody has seen came later. Not while input waits for its look. */
+export function socketQuiet(socket: Socket): void {
+  if (quietAt > socket.asked) socket.asked = quietAt
 }
 
 /** Keeps the capture that belongs to the causes standing now. Taken before they are cleared. */

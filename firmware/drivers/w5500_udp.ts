@@ -33,6 +33,7 @@ import {
   resynchronise,
   Sending,
   Socket,
+  settle,
   socketAt,
   socketCounters,
   socketRelease,
@@ -103,6 +104,7 @@ export function udpClose(n: u32): void {
   socketRelease(n)
   stamped &= ~(1 << n)
   w5500InterruptMask(stamped)
+  settle(edgeCount())
 }
 
 /** A datagram may be received and answered at once: the previous reply has left socket `n`. */
@@ -233,6 +235,7 @@ function stampNext(socket: Socket, from: u64): void {
   const all = changetype<Arrivals>(ARRIVALS)
   const alone = socket.alone !== 0 && (socket.watch & Watch.Doubt) === 0
   const edges = edgeCount()
+  settle(edges)
   socket.firstStamp = stampLook(
     all,
     from,

@@ -34,6 +34,7 @@ import {
   socketAt,
   socketCounters,
   takeCauses,
+  unsettle,
   Watch,
 } from './w5500_socket'
 
@@ -188,6 +189,7 @@ export function udpServe(n: u32, now: u64): void {
   const watched = watchBegin(socket)
   const answer = takeCauses(n, 0x1f)
   if (watched) watchTake(socket, answer, changetype<Arrivals>(ARRIVALS))
+  unsettle()
   if (answer >> 8 !== Status.UDP) {
     socketCounters().socketsLost++
     socket.open = 0
@@ -246,7 +248,10 @@ export function udpAskSend(n: u32, now: u64): void {
   const socket = socketAt(n)
   const watched = watchBegin(socket)
   const answer = takeCauses(n, Cause.SENDOK | Cause.TIMEOUT)
-  if (watched) watchTake(socket, answer, changetype<Arrivals>(ARRIVALS))
+  if (watched) {
+    watchTake(socket, answer, changetype<Arrivals>(ARRIVALS))
+    unsettle()
+  }
   if ((answer & Cause.SENDOK) !== 0) sendEnded(n, true, now)
   else if ((answer & Cause.TIMEOUT) !== 0) sendEnded(n, false, now)
   else if (answer >> 8 !== Status.UDP) {

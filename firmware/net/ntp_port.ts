@@ -8,7 +8,7 @@
 import { clockNow, clockTicks } from '../clock/clock'
 import { smear, smearEnabled } from '../clock/smear'
 import { Calibration, settingsCalibration } from '../drivers/board_settings'
-import { Stamp } from '../drivers/w5500_arrival'
+import { LATE_LIMIT, Stamp } from '../drivers/w5500_arrival'
 import {
   Datagram,
   Route,
@@ -54,6 +54,9 @@ let residual: u32 = 0
 let awaited: bool = false
 let awaitedLength: u32 = 0
 let awaitedSent: u64 = 0
+
+/** An edge that bounds somebody else's arrival may have been taken late by this, nanoseconds. */
+const LATE_NANOS: u64 = (LATE_LIMIT * 125) / 2
 
 /** 2^-32 seconds in a tick, times 2^8: 2^40 / 16e6. */
 const FRACTION_PER_TICK: u64 = 68_719
@@ -109,7 +112,8 @@ function serve(datagram: Datagram, now: u64): void {
 function arrival(datagram: Datagram): void {
   const exact = datagram.stamp === Stamp.Exact
   if (!exact) ntpNote(NtpNote.Merged)
-  ntpSetPeer(datagram.ip, <u64>(residual + departureDoubt()) + nanos(datagram.spread))
+  const spread = exact ? 0 : nanos(datagram.spread) + LATE_NANOS
+  ntpSetPeer(datagram.ip, <u64>(residual + departureDoubt()) + spread)
   clockNow(INSTANT, datagram.ticks)
   instantAdd(INSTANT, exact ? -frameToTick : -frameToInt)
 }

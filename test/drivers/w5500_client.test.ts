@@ -1,7 +1,9 @@
 // The W5500 as a client: connections that it begins, and a UDP port that is opened for one errand, beside the NTP port.
 
 import { describe, expect, it } from 'vitest'
+import { udpFrameNanos } from '../../sim/chips/w5500'
 import { ipv4, MemoryLan, type SentDatagram, type TcpPeer } from '../../sim/lan/memory_lan'
+import { Random } from '../../sim/world/random'
 import { type Bench, faultsOf, GATEWAY, makeEcho, NTP } from './w5500_bench'
 
 const MS = 1e6
@@ -148,6 +150,74 @@ describe('a UDP port for an errand', () => {
     bench.due = bench.now
     bench.runFor(5 * MS)
     expect(bench.chip.udpRoom(50_123, ipv4('192.168.7.2'))).toBe(-1)
+    expect(faultsOf(bench.chip)).toBe(0)
+  })
+
+  it.each([
+    { name: 'one edge after the other', reasserts: 0, reminds: false, loses: 0 },
+    { name: 'a chip that lets INTn rise after each clearing', reasserts: 100, reminds: false, loses: 0 },
+    { name: 'a chip that reminds', reasserts: 0, reminds: true, loses: 0 },
+    { name: 'a chip that does both, edges lost', reasserts: 100, reminds: true, loses: 50 },
+  ])('meets requests in one edge, and both say how late they may be: $name', async ({ reasserts, reminds, loses }) => {
+    const network = lan()
+    const bench = await makeEcho(network, {
+      prepare: (chip) => {
+        chip.receiveAgain = reminds
+      },
+    })
+    bench.exports['udpOpen'](ERRAND, NO_PARTNER, 50_123)
+    bench.due = bench.now
+    bench.runUntilTrue(() => bench.exports['udpReady'](ERRAND, bench.ticks) === 1, 20 * MS)
+    // INTLEVEL: INTn stays high for so many times 26.7 ns after a cause was cleared, whatever else stands.
+    bench.chip.common[0x13] = reasserts >> 8
+    bench.chip.common[0x14] = reasserts & 255
+    const ends: number[] = []
+    const widths: number[] = []
+    let exact = 0
+    const take = (n: number) => {
+      while (bench.exports['udpWaiting'](n) === 1 && bench.exports['udpReady'](n, bench.ticks) === 1) {
+        const address = bench.exports['receive'](n, 1472, bench.ticks)
+        if (address === 0) return
+        const datagram = bench.view(address, 40)
+        const seen = (Number(datagram.getBigUint64(0, true)) * 1000) / 16 - bench.chip.receiveLatencyNanos
+        const spread = (datagram.getUint32(8, true) * 1000) / 16
+        const end = ends[new DataView(bench.entry.memory.buffer).getUint32(datagram.getUint32(24, true))]!
+        expect(seen).toBeGreaterThan(end - 70)
+        expect(seen - spread).toBeLessThan(end + 70)
+        widths.push(spread)
+        if (datagram.getUint32(12, true) === 0) exact++
+      }
+    }
+    bench.onTurn = () => {
+      take(0)
+      take(ERRAND)
+    }
+    const random = new Random(17, 'edges')
+    const send = (from: { ip: number; port: number }, port: number, after: number) => {
+      const data = new Uint8Array(48)
+      new DataView(data.buffer).setUint32(0, ends.length)
+      // Both frames come by one wire.
+      const end = Math.max(bench.now + 2000 + after, (ends.at(-1) ?? 0) + udpFrameNanos(48))
+      ends.push(end)
+      network.sendUdp(bench.now + after, from, port, data)
+    }
+    for (let i = 0; i < 1500; i++) {
+      if (random.uniform() < loses / 1500) bench.loseEdges = 1
+      const first = random.uniform() < 0.5
+      const later = random.uniform() * 60_000
+      if (first) send(CLIENT, NTP, 0)
+      send({ ip: SERVER, port: 123 }, 50_123, first ? later : 0)
+      if (!first) send(CLIENT, NTP, later)
+      bench.runFor(1 * MS + random.uniform() * 60 * MS)
+    }
+    bench.runFor(1100 * MS)
+    expect(widths.length).toBe(3000)
+    const [, , , , exactCounted, mergedCounted] = bench.counters('socket')
+    expect([exactCounted, mergedCounted]).toEqual([exact, 3000 - exact])
+    expect(exact).toBeGreaterThan(1200)
+    expect(exact).toBeLessThan(2900)
+    const wide = widths.filter((width) => width > 0.1 * MS).length
+    expect(wide).toBeLessThanOrEqual(4 * loses)
     expect(faultsOf(bench.chip)).toBe(0)
   })
 

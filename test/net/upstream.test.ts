@@ -3,7 +3,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_BOARD } from '../../hal/virtual/board'
+import { ipv4 } from '../../sim/lan/memory_lan'
+import { Random } from '../../sim/world/random'
 import { LanBoard } from '../../src/lan_board'
+import { decodeHeader, encodeHeader } from '../../src/nts/packet'
+import { timestampError } from '../../src/served'
 import { LanServers, lines } from './lan_servers'
 
 const SECOND = 1e9
@@ -42,6 +46,40 @@ describe('plain servers', () => {
     const all = together(b)
     expect(all).toMatchObject({ candidates: '3', agreeing: '3', authenticated: '0', stratum: '1' })
     expect(Math.abs(Number(all['offset']))).toBeLessThan(20_000)
+  })
+
+  it('whose replies meet requests of clients cost those a tenth of a millisecond, not a second', () => {
+    const hosts = [20, 21, 22, 23, 24]
+    const { board: b, servers } = board(hosts.map((host) => `server=192.168.7.${host} minpoll 0 maxpoll 0`))
+    for (const host of hosts) servers.ntp({ ip: `192.168.7.${host}` })
+    expect(b.runUntilSaid('ready', 60)).toBe(true)
+    b.advance(60 * SECOND)
+    const client = { ip: ipv4('192.168.7.10'), port: 40_000 }
+    const random = new Random(7, 'meetings')
+    const asked = new Map<bigint, number>()
+    let transmit = 1n << 40n
+    // A request within 60 us of each reply that a server sends.
+    const send = b.lan.sendUdp.bind(b.lan)
+    b.lan.sendUdp = (at, from, port, data, done) => {
+      send(at, from, port, data, done)
+      const when = Math.max(at + (random.uniform() - 0.5) * 120_000, b.now + 100)
+      transmit += 0x1_0000_0002n
+      asked.set(transmit, when)
+      send(when, client, 123, encodeHeader(transmit))
+    }
+    const others = b.lan.onDatagram!
+    const dispersions: number[] = []
+    b.lan.onDatagram = (datagram) => {
+      const header = datagram.sourcePort === 123 ? decodeHeader(datagram.data) : undefined
+      const arrived = header && asked.get(header.origin)
+      if (!header || arrived === undefined) return others(datagram)
+      dispersions.push(header.rootDispersion * 1e9)
+      expect(Math.abs(timestampError(b, header.receive, arrived))).toBeLessThan(header.rootDispersion * 1e9)
+    }
+    b.advance(300 * SECOND)
+    expect(dispersions.length).toBeGreaterThan(1000)
+    expect(dispersions.filter((nanos) => nanos > 40_000).length).toBeGreaterThan(dispersions.length / 20)
+    expect(Math.max(...dispersions)).toBeLessThan(250_000)
   })
 
   it('are found by name; their addresses take turns until one answers', () => {
