@@ -6,6 +6,7 @@
 // Rates are those of the line against nominal, ns/s, positive when the line runs fast (the crystal is slow).
 //
 //   history   mean rates over blocks of 128 s, about a day        oscillator_history.ts
+//   degrees   a block's temperature, less the thermometer's steps  oscillator_degrees.ts
 //   filter    one model, run over the history                     oscillator_filter.ts
 //   search    which model explains the history best               oscillator_search.ts
 //   forecast  what the best one says of the next blocks           oscillator_forecast.ts
@@ -14,7 +15,8 @@
 
 import { TICK_HZ } from '../../hal/abi'
 import { Line, Stamp, stampDifference } from './line'
-import { filterCoefficient, filterIgnoreTemperatures, filterTemperatureRate, filterUnit } from './oscillator_filter'
+import { degreesIgnore, degreesInit, degreesLearn } from './oscillator_degrees'
+import { filterCoefficient, filterTemperatureRate, filterUnit } from './oscillator_filter'
 import {
   forecastBegin,
   forecastClear,
@@ -36,6 +38,7 @@ import {
   historyClear,
   historyEnd,
   historyFirst,
+  historyRefine,
   historyWarming,
   NO_TEMPERATURE,
 } from './oscillator_history'
@@ -97,6 +100,8 @@ const UNTRIED: f64 = 600
 const STALE: i64 = 300
 /** Seconds between two readings that are usual. */
 const SILENT: i64 = 130
+/** A reading is that of a conversion up to 64 s ago, s. */
+const AGE: i32 = 32
 /** Models without temperature that are tried before the first of them steers. */
 const FIRST_TURN: u32 = 8
 const LAST_TURN: u32 = 256
@@ -118,6 +123,8 @@ let openTicks: u64 = 0
 let degreesSum: i32 = 0
 let degreesCount: i32 = 0
 let degreesLast: i32 = 0
+/** The block whose readings are being gathered; they are those of AGE seconds later. */
+let warmBlock: i32 = 0
 /** A reading has come since somebody last looked; the present second, and that of the last reading. */
 let heard: bool = false
 let present: i64 = 0
@@ -169,11 +176,12 @@ export function oscillatorInit(): void {
   degreesSum = 0
   degreesCount = 0
   degreesLast = NO_TEMPERATURE
+  warmBlock = 0
   heard = false
   deaf = false
   relearning = false
   hurried = 0
-  filterIgnoreTemperatures(false)
+  degreesInit()
   holding = false
   asked = false
   ready = false
@@ -211,7 +219,7 @@ function hear(nothing: bool): void {
   deaf = nothing
   relearning = true
   turn = FIRST_TURN
-  filterIgnoreTemperatures(nothing)
+  degreesIgnore(nothing)
   searchAnew()
   trialBreak()
 }
@@ -225,14 +233,25 @@ export function oscillatorObserve(line: Line, phaseSigma: f64): void {
     return
   }
   const block = <i32>(line.seconds / <i64>BLOCK)
+  const part = <i32>(line.seconds % <i64>BLOCK)
+  if (part >= AGE && block !== warmBlock) warmed(block)
   if (open && block === openBlock) return
-  const early = <i32>(line.seconds % <i64>BLOCK) < LATEST
+  const early = part < LATEST
   if (open && block === openBlock + 1 && early) close(line)
   open = early
   openBlock = block
   openTicks = line.ticks
   FROM.seconds = line.seconds
   FROM.fraction = line.fraction
+}
+
+/** All readings that tell the temperature of the block before `block` have come. */
+function warmed(block: i32): void {
+  if (degreesCount > 0 && historyEnd() === block) {
+    historyRefine(degreesSum / degreesCount)
+    degreesLearn()
+  }
+  warmBlock = block
   degreesSum = 0
   degreesCount = 0
 }
@@ -275,7 +294,7 @@ export function oscillatorStep(): bool {
     turnRound()
     return true
   }
-  if (!holding && current && forecastStart() !== searchBest().block && !forecastHalfway()) {
+  if (!holding && current && forecastStart() !== historyEnd() && !forecastHalfway()) {
     forecastBegin(searchBest())
     return true
   }

@@ -13,13 +13,13 @@
 // One block costs three slices, `filterPredict`, `filterMultiply` and `filterCorrect`, of at most 15,000 instructions each on the
 // ESP32-C3. Slices of two filters must not be interleaved: they share H and G.
 
+import { DEGREES_NOISE, DEGREES_UNIT, degreesIgnored, degreesOf, NO_DEGREES } from './oscillator_degrees'
 import {
   BLOCK,
   historyAge,
   historyFirst,
   historyFirstTemperature,
   historyRate,
-  historyTemperature,
   NO_RATE,
   NO_TEMPERATURE,
 } from './oscillator_history'
@@ -86,12 +86,6 @@ const LEARNT_WEIGHT: f64 = 20
 
 let unitWeight: f64 = 0
 let unitGuess: f64 = 0
-let ignoring: bool = false
-
-/** Models that are begun from now on leave the temperatures out: nobody reads the thermometer any more. */
-export function filterIgnoreTemperatures(ignore: bool): void {
-  ignoring = ignore
-}
 
 /** Says what the unit of variance is likely to be; 0: nobody knows. */
 export function filterGuess(unit: f64): void {
@@ -202,7 +196,7 @@ export function filterBegin(f: Filter, theta: Theta, prior: Prior): void {
   setVariance(f, CYCLE, cycle)
   setVariance(f, CYCLE + 1, cycle)
   const temperature = historyFirstTemperature()
-  if (temperature !== NO_TEMPERATURE && !ignoring) {
+  if (temperature !== NO_TEMPERATURE && !degreesIgnored()) {
     f.size = WARM
     f.origin = degrees(temperature)
     f.degrees = f.origin
@@ -268,9 +262,9 @@ function advance(f: Filter): void {
 export function filterPredict(f: Filter, end: i32): void {
   if (f.begun !== 0) advance(f)
   else f.begun = 1
-  if (f.size > COEFFICIENT && f.block < end && !ignoring) {
-    const temperature = historyTemperature(f.block)
-    if (temperature !== NO_TEMPERATURE) f.degrees = degrees(temperature)
+  if (f.size > COEFFICIENT && f.block < end && !degreesIgnored()) {
+    const temperature = degreesOf(f.block)
+    if (temperature !== NO_DEGREES) f.degrees = <f64>temperature * DEGREES_UNIT
   }
   store<f64>(H, 1)
   store<f64>(H, f.dayCosine, 8)
@@ -331,6 +325,17 @@ export function filterTemperatureRate(f: Filter, sixtyfourths: i32): f64 {
 /** The temperature's coefficient, ns/s a degree. */
 export function filterCoefficient(f: Filter): f64 {
   return f.size > COEFFICIENT ? filterMean(f, COEFFICIENT) : 0
+}
+
+/** The filter knows a coefficient of temperature. */
+export function filterHears(f: Filter): bool {
+  return f.size > COEFFICIENT && filterVariance(f, COEFFICIENT) > 0
+}
+
+/** From its next block on temperatures are as they are read: the white noise is larger by what their steps make of the rate. */
+export function filterRough(f: Filter, unit: f64): void {
+  const coefficient = filterCoefficient(f)
+  f.white += (coefficient * coefficient * DEGREES_NOISE) / unit
 }
 
 /** Third slice of a block: takes its rate, if there is one, and goes on to the next. */

@@ -13,8 +13,9 @@ import {
   aheadPredict,
   aheadSigma,
 } from './oscillator_ahead'
-import { Filter, filterRate } from './oscillator_filter'
-import { BLOCK } from './oscillator_history'
+import { degreesSmoothed } from './oscillator_degrees'
+import { Filter, filterCorrect, filterRate, filterRough } from './oscillator_filter'
+import { BLOCK, historyEnd, historyFirst } from './oscillator_history'
 
 const POINTS: i32 = 3
 
@@ -33,10 +34,11 @@ let firstRate: f64 = 0
 /** Slices of the next point that are done. */
 let slices: i32 = 0
 
-/** Starts from a filter; `points` are made by `forecastStep`. */
+/** Starts from a filter, and with the blocks that it has not taken; `points` are made by `forecastStep`. */
 export function forecastBegin(from: Filter): void {
   aheadBegin(AHEAD, from)
-  begin = from.block
+  if (degreesSmoothed()) filterRough(aheadFilter(AHEAD), AHEAD.unit)
+  begin = max(from.block, historyEnd())
   end = begin
   slices = 0
   gathered = 0
@@ -69,11 +71,11 @@ export function forecastCovers(block: i32): bool {
   return begin !== 0 && end - begin >= POINTS && block <= end - 1
 }
 
-/** A slice, the third part of a point. */
+/** A slice, the third part of a point, or of a block that the filter has not taken. */
 export function forecastStep(): void {
   slices++
   if (slices === 1) {
-    aheadPredict(AHEAD, 0)
+    aheadPredict(AHEAD, begin)
     return
   }
   if (slices === 2) {
@@ -81,6 +83,13 @@ export function forecastStep(): void {
     return
   }
   slices = 0
+  const filter = aheadFilter(AHEAD)
+  if (filter.block < begin) {
+    // The history may have begun anew since.
+    if (filter.block >= historyFirst() && filter.block < historyEnd()) filterCorrect(filter)
+    else filter.block++
+    return
+  }
   aheadGather(AHEAD)
   memory.copy(RATES, RATES + 8, 16)
   memory.copy(SIGMAS, SIGMAS + 8, 24)

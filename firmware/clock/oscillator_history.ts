@@ -88,6 +88,11 @@ export function historyAdd(block: i32, rate: f64, temperature: i32, age: f64): b
   return follows
 }
 
+/** The last block's temperature, now that all its readings have come. */
+export function historyRefine(temperature: i32): void {
+  if (count > 0) store<i16>(TEMPERATURES + ((<usize>(count - 1)) << 1), <i16>temperature)
+}
+
 function append(kept: i32, temperature: i32): void {
   if (count === CAPACITY) {
     memory.copy(RATES, RATES + ((<usize>DROP) << 1), (<usize>(CAPACITY - DROP)) << 1)

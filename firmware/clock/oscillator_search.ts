@@ -5,6 +5,7 @@
 // period for the heating's cycle, for there the likelihood has many hills. Weak priors keep what the data do not
 // tell from running away; they are in decades, not in what a certain crystal or room does.
 
+import { degreesRenew, degreesSettled } from './oscillator_degrees'
 import {
   FILTER_SIZE,
   Filter,
@@ -12,6 +13,7 @@ import {
   filterCorrect,
   filterDay,
   filterGuess,
+  filterHears,
   filterMultiply,
   filterPredict,
   filterScore,
@@ -50,8 +52,15 @@ const WIDTH: usize = memory.data<f64>([1.5, 2.5, 1, 1, 2, 0.5])
 const FIRST_STEP: usize = memory.data<f64>([1.5, 1.5, 0.5, 1, 1, 0.4, 0.7])
 const LEAST_STEP: usize = memory.data<f64>([0.15, 0.15, 0.02, 0.15, 0.15, 0.05, 0.15])
 
+/** White noise of a rate when the thermometer tells all but its steps. */
+const STEPPED: f64 = 2
+
 /** No score is this large. */
 const NO_SCORE: f64 = 1e15
+
+/** How far the least of these are from the middle, in widths. */
+const LEAST_DAILY: f64 = 3.07
+const LEAST_CYCLE: f64 = 1.403
 
 /** Periods that are tried, s. */
 const PERIODS: usize = memory.data<f64>([400, 520, 680, 880, 1150, 1500, 1950, 2500, 3300, 4300, 5200, 6000])
@@ -81,6 +90,8 @@ const enum Kind {
   Again = 0,
   Step = 1,
   Period = 2,
+  /** The thermometer tells all of the day and the heating, or nothing. */
+  Other = 3,
 }
 
 let best: usize = 0
@@ -182,9 +193,9 @@ export function searchTried(): u32 {
   return tried
 }
 
-/** The best model has taken all blocks, and no slice is half done. */
+/** The best model has taken all blocks that models take, and no slice is half done. */
 export function searchUpToDate(): bool {
-  return have && halfway === 0 && searchBest().block === historyEnd()
+  return have && halfway === 0 && searchBest().block >= degreesSettled()
 }
 
 /** A block has been predicted and not yet corrected. */
@@ -194,7 +205,7 @@ export function searchHalfway(): bool {
 
 /** One slice. True when there is more to do at once. */
 export function searchStep(): bool {
-  const end = historyEnd()
+  const end = degreesSettled()
   if (end - historyFirst() < FEWEST) return false
   if (halfway !== 0) {
     goOn()
@@ -251,6 +262,8 @@ function propose(): void {
   memory.copy(TRY_THETA, BEST_THETA, <usize>THETA_SIZE)
   memory.copy(TRY_AWAY, BEST_AWAY, 6 * 8)
   kind = Kind.Again
+  // With other temperatures no score can be compared with an older one.
+  if (degreesRenew()) since = STALE
   if (!have || since >= STALE || searchBest().start !== historyFirst()) return
   turn++
   if (turn % 3 === 0) {
@@ -258,6 +271,14 @@ function propose(): void {
     period = (period + 5) % PERIOD_COUNT
     put(PERIOD, get(PERIODS, period))
     if ((turn & 1) !== 0) put(MEMORY, get(MIDDLE, MEMORY))
+    return
+  }
+  if (turn % 15 === 1 && filterHears(searchBest())) {
+    kind = Kind.Other
+    const all = (turn & 1) !== 0
+    put(DAILY, get(all ? LEAST : MIDDLE, DAILY))
+    put(CYCLE, get(all ? LEAST : MIDDLE, CYCLE))
+    put(WHITE, all ? STEPPED : get(MIDDLE, WHITE))
     return
   }
   kind = Kind.Step
@@ -285,10 +306,19 @@ function move(i: i32, step: f64, factor: f64): void {
   store<f64>(TRY_AWAY + ((<usize>i) << 3), get(TRY_AWAY, i) + step / get(WIDTH, i))
 }
 
-/** Minus twice the logarithm of the prior of a model. */
+/**
+ * Minus twice the logarithm of the prior of a model. With a thermometer as much may be left of the day and of the heating as
+ * without one, or nothing: the nearer of the two counts.
+ */
 function penalty(away: usize): f64 {
+  const hears = filterHears(searchBest())
   let sum: f64 = 0
-  for (let i: i32 = 0; i < PARAMETERS; i++) sum += get(away, i) * get(away, i)
+  for (let i: i32 = 0; i < PARAMETERS; i++) {
+    let distance = Math.abs(get(away, i))
+    if (hears && i === DAILY) distance = Math.min(distance, Math.abs(get(away, i) + LEAST_DAILY))
+    if (hears && i === CYCLE) distance = Math.min(distance, Math.abs(get(away, i) + LEAST_CYCLE))
+    sum += distance * distance
+  }
   return sum
 }
 

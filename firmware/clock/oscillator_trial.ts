@@ -13,6 +13,7 @@ import {
   aheadPredict,
   aheadSigma,
 } from './oscillator_ahead'
+import { degreesSettled } from './oscillator_degrees'
 import { Filter, filterRate, filterShare } from './oscillator_filter'
 import { BLOCK, historyEnd, historyFirst, historyRate, NO_RATE } from './oscillator_history'
 
@@ -97,8 +98,9 @@ export function trialStep(best: Filter): bool {
     length = turn % 4 === 0 ? FAR : MIDDLE
     return true
   }
-  if (filter.block >= historyEnd()) return false
-  aheadPredict(TRIAL, historyEnd())
+  const end = degreesSettled()
+  if (filter.block >= end) return false
+  aheadPredict(TRIAL, end)
   slices = 1
   return true
 }

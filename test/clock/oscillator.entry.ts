@@ -2,7 +2,9 @@
 
 import { Line } from '../../firmware/clock/line'
 import * as oscillator from '../../firmware/clock/oscillator'
+import { DEGREES_UNIT, degreesOf, degreesSettled } from '../../firmware/clock/oscillator_degrees'
 import { Filter, filterMean, filterUnit } from '../../firmware/clock/oscillator_filter'
+import { historyFirst, historyTemperature } from '../../firmware/clock/oscillator_history'
 import * as math from '../../firmware/clock/oscillator_math'
 import { MEMORY_SIZE, memoryRecall, memoryStore } from '../../firmware/clock/oscillator_memory'
 import { searchBest, searchTheta, searchTried } from '../../firmware/clock/oscillator_search'
@@ -59,6 +61,21 @@ export function theta(i: i32): f64 {
 export function mean(i: i32): f64 {
   const best: Filter = searchBest()
   return filterMean(best, i)
+}
+
+/** The first block, and the one after the last whose temperature is settled. */
+export function first(): i32 {
+  return historyFirst()
+}
+export function settled(): i32 {
+  return degreesSettled()
+}
+/** Degrees C of a block: as estimated, and as read. */
+export function estimate(block: i32): f64 {
+  return <f64>degreesOf(block) * DEGREES_UNIT
+}
+export function reading(block: i32): f64 {
+  return <f64>historyTemperature(block) * 0.015625
 }
 
 export function exponential(x: f64): f64 {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { loadRv32, missingCompiler } from '../support/rv32'
-import { type CrystalPlan, CrystalWorld, type Holdover, median, OscillatorBench } from './oscillator_world'
+import { type CrystalPlan, CrystalWorld, type Holdover, median, OscillatorBench, UNIX } from './oscillator_world'
 
 const HOUR = 3600
 /** Sigmas in the clock's error bound. */
@@ -79,6 +79,17 @@ describe('a holdover', () => {
     expect(worst(results)).toBeLessThan(BOUND)
   })
 
+  it('of_a_day_with_a_thermometer_goes_wrong_by_little_more_than_the_crystal_s_random_walk_makes', async () => {
+    const results = await holdovers(24, 24 * HOUR, 24 * HOUR, {}, true)
+    report('24 h locked, 24 h off, thermometer', results)
+    expect(median(microseconds(results))).toBeLessThan(1300)
+    expect(worst(results)).toBeLessThan(BOUND)
+    // Without the walk nothing but the learnt coefficient counts.
+    const calm = await holdovers(8, 24 * HOUR, 24 * HOUR, { randomWalkFm: 1e-11 }, true)
+    report('the same, a crystal that hardly walks', calm)
+    expect(median(microseconds(calm))).toBeLessThan(300)
+  })
+
   it('knows_how_wrong_it_may_be_in_rooms_and_with_crystals_of_other_kinds', async () => {
     const kinds: Record<string, Partial<CrystalPlan>> = {
       'a sensitive crystal': { tempco: 0.5 },
@@ -115,6 +126,33 @@ describe('a holdover', () => {
     const second = bench.hold(world, 4 * HOUR + 60, 600)
     expect(Math.abs(second.error)).toBeLessThan(20_000)
     expect(second.worst).toBeLessThan(BOUND)
+  })
+})
+
+describe('a thermometer of quarter degrees', () => {
+  const learnt = async (seed: number) => {
+    const world = new CrystalWorld(seed, 24 * HOUR)
+    const { entry } = (await OscillatorBench.make('checked')).learn(world, 30, 24 * HOUR, { thermometer: true })
+    return { world, exports: entry.exports }
+  }
+
+  it('tells_the_temperature_of_a_block_better_with_its_neighbours', async () => {
+    const { world, exports } = await learnt(1)
+    const square = { estimate: 0, reading: 0 }
+    for (let block: number = exports['first']() + 3; block < exports['settled'](); block++) {
+      let degrees = 0
+      for (let t = 0; t < 128; t++) degrees += world.degrees[block * 128 + t - UNIX]! / 128
+      square.estimate += (exports['estimate'](block) - degrees) ** 2
+      square.reading += (exports['reading'](block) - degrees) ** 2
+    }
+    expect(square.estimate).toBeLessThan(square.reading / 2)
+  })
+
+  it('gives_the_crystal_s_coefficient_within_5_percent_after_a_day', async () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const { exports } = await learnt(seed)
+      expect(Math.abs(exports['mean'](5) / -100 - 1)).toBeLessThan(0.05)
+    }
   })
 })
 

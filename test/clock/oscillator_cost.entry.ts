@@ -2,6 +2,7 @@
 
 import { Line } from '../../firmware/clock/line'
 import * as oscillator from '../../firmware/clock/oscillator'
+import { degreesLearn } from '../../firmware/clock/oscillator_degrees'
 import { historyAdd } from '../../firmware/clock/oscillator_history'
 import { MEMORY_SIZE, memoryStore } from '../../firmware/clock/oscillator_memory'
 
@@ -14,6 +15,7 @@ export function init(): void {
 /** A block's rate in 1e-6 ns/s and temperature in 1/64 C; `age` seconds after power-on. */
 export function block(number: i32, rate: i32, temperature: i32, age: i32): void {
   oscillator.oscillatorTemperature(temperature)
+  degreesLearn()
   historyAdd(number, <f64>rate * 1e-6, temperature, <f64>age)
 }
 export function observe(second: i32): void {

@@ -39,6 +39,8 @@ export const UNIX = 1_846_015_200
 const BOOT = 30
 const AIR = 600
 const BOARD = 120
+/** The firmware reads the thermometer so often, s. */
+const READ = 32
 
 export class CrystalWorld {
   /** Nanoseconds by which the crystal's count is ahead, and degrees C, at each second. */
@@ -115,8 +117,10 @@ export class OscillatorBench {
   learn(world: CrystalWorld, from: number, to: number, options: { thermometer?: boolean; boot?: number } = {}): this {
     const { exports } = this.entry
     for (let t = from; t <= to; t++) {
-      if (options.thermometer && t % 64 === 0) exports['temperature'](world.thermometer(t))
-      if ((UNIX + t) % 128 < 2) this.pulse(world, t, options.boot ?? 0)
+      if (options.thermometer && t % READ === 7) exports['temperature'](world.thermometer(t))
+      const part = (UNIX + t) % 128
+      // Another pulse once the readings of the block before have come.
+      if (part < 2 || (part === 33 && options.thermometer)) this.pulse(world, t, options.boot ?? 0)
       exports['steps'](2)
     }
     return this
@@ -140,7 +144,7 @@ export class OscillatorBench {
     let error = 0
     let worst = 0
     for (let t = 1; t <= seconds; t++) {
-      if (thermometer && (from + t) % 64 === 0) exports['temperature'](world.thermometer(from + t))
+      if (thermometer && (from + t) % READ === 7) exports['temperature'](world.thermometer(from + t))
       exports['steps'](2)
       error += exports['rate'](t - 1) + world.phase[from + t]! - world.phase[from + t - 1]!
       if (t % 16 === 0) worst = Math.max(worst, Math.abs(error) / (exports['sigmaPhase'](t) + 10))
