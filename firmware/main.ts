@@ -42,6 +42,7 @@ import { disciplineCalibrate } from './clock/discipline'
 import { oscillatorKeeperLoad, oscillatorKeeperPoll } from './clock/oscillator_keeper'
 import { restoreInit, restorePoll } from './clock/restore'
 import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
+import { waveInit, wavePoll } from './clock/rtc_wave'
 import { smearInit, smearPoll } from './clock/smear'
 import { thermometerInit, thermometerPoll } from './clock/thermometer'
 import { consoleCommand } from './console/commands'
@@ -150,6 +151,7 @@ export function boot(): void {
   }
   restoreInit()
   rtcSyncInit()
+  waveInit()
   receiverInit()
   // What has come before now was said to an earlier boot, at whatever rate.
   for (let i: u32 = 0; i < STALE_READS && uart_read(BYTES, BYTES_SIZE) !== 0; i++);
@@ -265,6 +267,7 @@ function serveStreams(now: u64): bool {
 function everySecond(now: u64): void {
   secondDue = now + SECOND
   watchdog()
+  wavePoll()
   if (now >= reseedDue) {
     reseedDue = now + RESEED_INTERVAL
     seed()

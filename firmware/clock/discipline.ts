@@ -58,7 +58,7 @@ import {
   estimatorVariance,
   estimatorWork,
 } from './estimator'
-import { holdActive, holdBegin, holdEnd, holdRenumber, holdStep, holdVariance } from './hold'
+import { holdActive, holdBegin, holdEnd, holdRenumber, holdRuns, holdStep, holdVariance } from './hold'
 import { leapContinuous } from './leap'
 import {
   crystalNanosPerSecond,
@@ -74,6 +74,7 @@ import {
 } from './line'
 import { lateGate, noiseFitted, noiseVariance } from './noise'
 import { oscillatorBreak, oscillatorHurries, oscillatorInit, oscillatorObserve, oscillatorStep } from './oscillator'
+import { secondBreak, secondInit, secondObserve } from './second_oscillator'
 
 export const enum Verdict {
   /** The pulse has no earned label. */
@@ -187,6 +188,7 @@ export function disciplineInit(ticks: u64): void {
   alarmInit()
   estimatorInit()
   oscillatorInit()
+  secondInit()
   disciplineForget()
 }
 
@@ -213,7 +215,7 @@ export function disciplineRenumber(seconds: i64): void {
   doubtRenumber(seconds)
   holdRenumber(seconds)
   acquireRenumber(seconds)
-  oscillatorBreak()
+  breakOff()
 }
 
 /** The network confirms (true) what the pulses say: a step to them needs no other proof. */
@@ -303,7 +305,7 @@ export function disciplineForget(): void {
   holdEnd()
   MODEL.rate = NOMINAL_RATE
   acquireForget()
-  oscillatorBreak()
+  breakOff()
 }
 
 /** Lets time pass without pulses: call at least once a second. */
@@ -328,15 +330,21 @@ export function disciplineWork(): bool {
   return again
 }
 
+/** The line does not go on as it was: what is being measured of crystal and RTC says nothing. */
+function breakOff(): void {
+  oscillatorBreak()
+  secondBreak()
+}
+
 function stepTo(target: i64, ticks: u64): void {
   if (target <= second) return
   lineRebase(MODEL, ticks)
-  if (!holdActive() && target - acceptedSecond >= HOLD_AFTER) holdBegin(second)
-  if (holdActive()) {
-    holdStep(target)
-    asked = true
-  } else estimatorAdvance(<f64>(target - second))
-  steer(estimatorRate())
+  if (!holdActive() && target - acceptedSecond >= HOLD_AFTER) holdBegin(second, MODEL)
+  if (holdActive() && holdStep(target, ticks)) asked = true
+  else estimatorAdvance(<f64>(target - second))
+  const rate = estimatorRate()
+  steer(rate)
+  holdRuns(rate)
   second = target
   secondTicks = ticks
 }
@@ -355,7 +363,7 @@ function acquire(ticks: u64): Verdict {
   doubtNone()
   holdEnd()
   acceptedSecond = second
-  oscillatorBreak()
+  breakOff()
   accepted = min(acquireCount(), CONFIDENT - 1)
   if (acquireFit(MODEL, captureDelay)) {
     lineShift(MODEL, acquirePhase())
@@ -406,6 +414,7 @@ function follow(difference: f64, extra: f64, ticks: u64): Verdict {
   if (accepted < CONFIDENT) return Verdict.Accepted
   doubtSettle(second)
   oscillatorObserve(MODEL, phaseSigma)
+  secondObserve(MODEL, phaseSigma)
   return Verdict.Accepted
 }
 

@@ -210,6 +210,16 @@ export function estimatorHold(frequency: f64, phaseVariance: f64, frequencyVaria
   clampSane(MAIN)
 }
 
+/** Somebody else is about to know it for long: what the crystal does meanwhile is not seen. */
+export function estimatorLeave(): void {
+  if (lessons < LEARNT) MAIN.wander = Math.max(MAIN.wander, TOUCHY)
+}
+
+/** Whoever knew the frequency is gone: the crystal may drift as one that has just been switched on. */
+export function estimatorUnsure(): void {
+  MAIN.p22 = WARM_UP_DRIFT * WARM_UP_DRIFT
+}
+
 /** Seconds pass: 1, or more when nobody has called for a while. */
 export function estimatorAdvance(seconds: f64): void {
   if (rival !== 0 || unchecked) finish()

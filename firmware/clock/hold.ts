@@ -1,18 +1,27 @@
-// Without pulses: the slow model of the crystal (oscillator.ts) steers, once it has learnt enough.
+// Without pulses: the slow model of the crystal (oscillator.ts) steers, once it has learnt enough, or the RTC's square
+// wave (second_oscillator.ts), whichever is expected to be nearer the truth after the time that has passed.
 //
-//   in    the second, the estimator's state when the pulses stopped
+//   in    the second and its tick, the estimator's state when the pulses stopped
 //   out   the estimator's frequency and variances while they are missing
 //
 // The variance of the phase is that of the estimator when the pulses stopped, that of its frequency for as long as the slow
-// model starts from it (HOLD_FADE), and the slow model's own.
+// model starts from it (HOLD_FADE), and the slow model's own. With the RTC it is that of the estimator and the RTC's own.
+//
+// Each of the two says where the line would be had it steered from the beginning. When the lead changes the line does not jump: it
+// goes there at a rate that fades within minutes, and the bound contains what is left of the way. While the slow model has not learnt enough
+// the estimator's own frequency and drift go on, until the RTC is the better one.
 
+import { TICK_HZ } from '../../hal/abi'
 import {
   estimatorDrift,
   estimatorFrequencySigma,
   estimatorHold,
+  estimatorLeave,
   estimatorPhaseVariance,
   estimatorRate,
+  estimatorUnsure,
 } from './estimator'
+import { Line } from './line'
 import {
   oscillatorHoldover,
   oscillatorRate,
@@ -20,58 +29,215 @@ import {
   oscillatorSigmaPhase,
   oscillatorSigmaRate,
 } from './oscillator'
+import { secondGain, secondHoldover, secondPass, secondRate, secondSigma, secondSteady } from './second_oscillator'
 
 const HOLD_FADE: f64 = 150
 
+/** The other one must be expected to be so much better before it takes the lead. */
+const BETTER: f64 = 0.8
+/** The RTC contradicts the crystal when it has the line elsewhere by so many of its own deviations. */
+const CONTRADICTS: f64 = 1
+
+/** The line goes to where its new leader has it with this time constant, s. */
+const APPROACH: f64 = 128
+/** Sigmas that the bound has: what is left of the way counts once in it. */
+const SIGMAS: f64 = 4
+/** The two may differ by so many of their deviations together; by more, and one of them is wrong. */
+const APART: f64 = 3
+const TICK_SECONDS: f64 = 1 / <f64>TICK_HZ
+
 let holding: bool = false
-/** Since this second; variances of phase and frequency then. */
+/** The slow model has something to say; since this second; variances of phase and frequency then. */
+let modelled: bool = false
 let since: i64 = 0
 let phaseVariance: f64 = 0
 let frequencyVariance: f64 = 0
 /** What holdVariance has said at its highest: knowing more does not make the past better. */
 let reached: f64 = 0
 
+/** Pulses are missing, the RTC's wave counts since this second, with this variance of the phase. */
+let waiting: bool = false
+let waitingSince: i64 = 0
+let waitingVariance: f64 = 0
+/** The RTC has something to say; it leads; the lead has changed. */
+let waved: bool = false
+let leads: bool = false
+let changed: bool = false
+/** Until this tick the line has gained so many ns on nominal ticks, and would have with the slow model; the rates from there on. */
+let passedTicks: u64 = 0
+let gained: f64 = 0
+let rate: f64 = 0
+let modelGained: f64 = 0
+let modelRate: f64 = 0
+/** From the line to where its leader has it, and to where the RTC has it; how far apart the two are when one of them must be wrong; ns. */
+let way: f64 = 0
+let fromRtc: f64 = 0
+let apart: f64 = 0
+
 export function holdEnd(): void {
   holding = false
+  waiting = false
 }
 
-/** The slow model steers. */
+/** The slow model or the RTC steers. */
 export function holdActive(): bool {
   return holding
 }
 
-export function holdRenumber(seconds: i64): void {
-  since += seconds
+/** The RTC steers. */
+export function holdByRtc(): bool {
+  return holding && leads
 }
 
-/** Pulses have been missing, or refused, for some seconds. */
-export function holdBegin(second: i64): void {
+export function holdRenumber(seconds: i64): void {
+  since += seconds
+  waitingSince += seconds
+}
+
+/** The line runs at this rate from now on, whoever says so. */
+export function holdRuns(nanosPerSecond: f64): void {
+  rate = nanosPerSecond
+}
+
+/** Pulses have been missing, or refused, for some seconds. The line is rebased at the present. */
+export function holdBegin(second: i64, line: Line): void {
   oscillatorHoldover(second, estimatorRate(), estimatorDrift())
-  holding = oscillatorReady()
+  modelled = oscillatorReady()
+  holding = modelled
   since = second
   phaseVariance = estimatorPhaseVariance(0)
   reached = phaseVariance
   const frequency = estimatorFrequencySigma()
   frequencyVariance = frequency * frequency
+  if (!waiting) wait(second, line)
+  else if (waved) pass(line.ticks)
+  if (holding || !waved) return
+  // The estimator goes on by itself until the RTC is the better one and says that it is wrong.
+  waved = secondSteady(line.ticks)
+  if (waved && contradicts(secondGain(line.ticks) - gained, second, sqrt<f64>(phaseVariance))) {
+    leads = true
+    changed = true
+    holding = true
+    estimatorLeave()
+  }
 }
 
-/** The slow model's word for the second that begins. */
-export function holdStep(second: i64): void {
-  const ahead = aheadOf(second)
-  const sigma = oscillatorSigmaRate(ahead)
+function wait(second: i64, line: Line): void {
+  waiting = true
+  waitingSince = second
+  waitingVariance = phaseVariance
+  waved = secondHoldover(line)
+  leads = false
+  changed = false
+  passedTicks = line.ticks
+  gained = 0
+  modelGained = 0
+  modelRate = rate
+  way = 0
+  fromRtc = 0
+  apart = 0
+}
+
+/** The line has run until this tick. */
+function pass(ticks: u64): void {
+  const seconds = <f64>(<i64>(ticks - passedTicks)) * TICK_SECONDS
+  passedTicks = ticks
+  gained += rate * seconds
+  modelGained += modelRate * seconds
+  secondPass(seconds)
+}
+
+/** The word of who leads, for the second that begins at `ticks`. False: nobody does any more. */
+export function holdStep(second: i64, ticks: u64): bool {
+  const ahead = aheadOf(second, since)
+  if (waved || changed) pass(ticks)
+  if (waved && !secondSteady(ticks) && !lose()) return false
+  if (waved) choose(second, ticks)
+  else if (changed) way = modelGained - gained
+  const speed = way * (1 / APPROACH)
+  const sigma = leads ? rtcSigmaRate(second) : oscillatorSigmaRate(ahead)
   reached = holdVariance(second)
-  estimatorHold(oscillatorRate(ahead), reached, frequencyVariance + sigma * sigma)
+  const variance = (leads ? 0 : frequencyVariance) + sigma * sigma + speed * speed
+  if (modelled) modelRate = oscillatorRate(ahead)
+  estimatorHold((leads ? secondRate() : modelRate) + speed, reached, variance)
+  return true
+}
+
+/** Who leads from now on, and how far is the line from there? */
+function choose(second: i64, ticks: u64): void {
+  const gain = secondGain(ticks)
+  if (modelled) {
+    const own = sqrt<f64>(modelVariance(second))
+    const other = secondSigma(<f64>aheadOf(second, waitingSince))
+    const difference = gain - modelGained
+    if (leads ? own < BETTER * other : contradicts(difference, second, own)) {
+      leads = !leads
+      changed = true
+    }
+    apart = Math.abs(difference) > APART * (own + other) ? Math.abs(difference) : 0
+  }
+  fromRtc = gain - gained
+  way = leads ? fromRtc : changed ? modelGained - gained : 0
+}
+
+/** The RTC is the better one, and it says that the crystal's word is wrong by `difference`. */
+function contradicts(difference: f64, second: i64, own: f64): bool {
+  const sigma = secondSigma(<f64>aheadOf(second, waitingSince))
+  return sigma < BETTER * own && Math.abs(difference) > CONTRADICTS * sigma
+}
+
+/** The RTC has fallen silent, or was set. False: there is no model to go on with. */
+function lose(): bool {
+  waved = false
+  apart = 0
+  if (!leads) return true
+  leads = false
+  if (modelled) return true
+  // The estimator goes on from here, and knows nothing of the crystal's drift.
+  const speed = way * (1 / APPROACH)
+  const sigma = rtcSigmaRate(waitingSince + 1)
+  estimatorHold(rate - speed, reached, sigma * sigma + speed * speed)
+  estimatorUnsure()
+  changed = false
+  way = 0
+  holding = false
+  return false
 }
 
 /** Variance of the phase at a second, ns^2; never less than at the one before. */
 export function holdVariance(second: i64): f64 {
-  const ahead = aheadOf(second)
-  const sigma = oscillatorSigmaPhase(ahead)
-  const fresh = Math.min(<f64>ahead, HOLD_FADE)
-  return Math.max(reached, phaseVariance + frequencyVariance * fresh * fresh + sigma * sigma)
+  if (leads) return Math.max(reached, rtcVariance(second))
+  let variance = modelVariance(second)
+  const more = (Math.abs(way) + apart) * (1 / SIGMAS)
+  if (more !== 0) {
+    const sigma = sqrt<f64>(variance) + more
+    variance = sigma * sigma
+  }
+  // The RTC vouches for the line too: it is no farther from the truth than from where the RTC has it, and what the RTC is off.
+  if (waved) variance = Math.min(variance, rtcVariance(second))
+  return Math.max(reached, variance)
 }
 
-function aheadOf(second: i64): u32 {
-  const ahead = second - since
+/** With the slow model. */
+function modelVariance(second: i64): f64 {
+  const ahead = aheadOf(second, since)
+  const sigma = oscillatorSigmaPhase(ahead)
+  const fresh = Math.min(<f64>ahead, HOLD_FADE)
+  return phaseVariance + frequencyVariance * fresh * fresh + sigma * sigma
+}
+
+/** What the RTC's own deviation makes of the line's, way and contradiction included. */
+function rtcVariance(second: i64): f64 {
+  const sigma = secondSigma(<f64>aheadOf(second, waitingSince)) + (Math.abs(fromRtc) + apart) * (1 / SIGMAS)
+  return waitingVariance + sigma * sigma
+}
+
+function rtcSigmaRate(second: i64): f64 {
+  const ahead = Math.max(<f64>aheadOf(second, waitingSince), 1)
+  return secondSigma(ahead) / ahead
+}
+
+function aheadOf(second: i64, from: i64): u32 {
+  const ahead = second - from
   return ahead < 0 ? 0 : ahead > 0x4000_0000 ? 0x4000_0000 : <u32>ahead
 }

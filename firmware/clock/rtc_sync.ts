@@ -42,6 +42,7 @@ import {
 } from './last_good'
 import { driftLearn } from './rtc_drift'
 import { phaseBegin, phaseDue, phaseError, phaseFound, phaseOffset, phaseRead } from './rtc_phase'
+import { waveBreak } from './rtc_wave'
 import { Disagreement } from './vouch'
 
 const enum Step {
@@ -255,6 +256,7 @@ function write(now: u64): void {
     planWrite(now)
     return
   }
+  waveBreak()
   if (!rtcWriteTime(target)) {
     giveUp(now)
     return

@@ -3,6 +3,7 @@
 import { TICK_HZ } from '../../hal/abi'
 import { rtcTemperature } from '../drivers/ds3231'
 import { oscillatorTemperature } from './oscillator'
+import { secondTemperature } from './second_oscillator'
 
 const INTERVAL: u64 = <u64>TICK_HZ * 32
 /** Nobody answers: ask again in ten minutes. */
@@ -19,5 +20,7 @@ export function thermometerPoll(now: u64): void {
   if (now < due) return
   const quarters = rtcTemperature()
   due = now + (quarters === i32.MIN_VALUE ? ABSENT : INTERVAL)
-  if (quarters !== i32.MIN_VALUE) oscillatorTemperature(quarters << 4)
+  if (quarters === i32.MIN_VALUE) return
+  oscillatorTemperature(quarters << 4)
+  secondTemperature(quarters << 4)
 }

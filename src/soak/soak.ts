@@ -56,7 +56,7 @@ export function soak(wasm: Uint8Array, story: Story, progress: Progress = () => 
         heatingPeriod: number
       },
     },
-    machine: { receiver: ublox({ warm: !story.cold }) },
+    machine: { receiver: ublox({ warm: !story.cold }), sqwWired: story.sqw },
   })
   const stage = new Stage(board, story.events)
   const random = new Random(story.seed, 'soak')
@@ -241,6 +241,7 @@ export function randomStory(days: number, seed: number): Story {
     seed,
     lasts,
     cold: random.uniform() < 0.5,
+    sqw: true,
     begins: undefined,
     world: {},
     events,

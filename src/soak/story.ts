@@ -3,6 +3,7 @@
 //
 //   name: an hour without the sky        seed: 1        hours: 6  or  lasts: 20min
 //   cold: false                          the receiver knows nothing from before power-on
+//   sqw: true                            the RTC's square wave is wired
 //   world: { ppm: 8, tempco: 0.1, daily: 3, heating: 0.5 }
 //   events:
 //     - { at: 4h, sky: lost, for: 1h }
@@ -58,6 +59,7 @@ export interface Story {
   /** Nanoseconds. */
   lasts: number
   cold: boolean
+  sqw: boolean
   /** POSIX second of UTC at power-on, if the story wants one. */
   begins: number | undefined
   world: { ppm?: number; tempco?: number; daily?: number; heating?: number; heatingPeriod?: number }
@@ -71,7 +73,7 @@ export interface Story {
 export class StoryError extends Error {}
 
 const UNITS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9, h: 3600e9, d: 86_400e9 }
-const KEYS = ['name', 'about', 'seed', 'hours', 'lasts', 'cold', 'begins', 'world', 'events', 'limits']
+const KEYS = ['name', 'about', 'seed', 'hours', 'lasts', 'cold', 'sqw', 'begins', 'world', 'events', 'limits']
 const WORLD = ['ppm', 'tempco', 'daily', 'heating', 'heatingPeriod'] as const
 const TIMES = ['median', 'p99', 'worst'] as const
 const PARTS = ['coverage', 'served'] as const
@@ -112,7 +114,8 @@ class Parser {
       name: this.word(top, 'name'),
       seed: this.number(top, 'seed') ?? 1,
       lasts,
-      cold: this.flag(top, 'cold'),
+      cold: this.flag(top, 'cold', false),
+      sqw: this.flag(top, 'sqw', true),
       begins: this.date(top, 'begins'),
       world: this.world(top),
       events: this.events(top),
@@ -227,10 +230,10 @@ class Parser {
     return value
   }
 
-  private flag(map: YAMLMap, key: string): boolean {
+  private flag(map: YAMLMap, key: string, otherwise: boolean): boolean {
     const value = this.value(map, key)
     if (value !== undefined && typeof value !== 'boolean') throw this.fault(`${key} is true or false`, map)
-    return value === true
+    return (value as boolean | undefined) ?? otherwise
   }
 
   private number(map: YAMLMap, key: string): number | undefined {
