@@ -40,7 +40,7 @@ import {
 } from './clock/clock'
 import { disciplineCalibrate } from './clock/discipline'
 import { oscillatorKeeperLoad, oscillatorKeeperPoll } from './clock/oscillator_keeper'
-import { restoreInit, restorePoll } from './clock/restore'
+import { restoreAge, restoreInit, restorePoll } from './clock/restore'
 import { rtcSyncInit, rtcSyncPoll } from './clock/rtc_sync'
 import { waveInit, wavePoll } from './clock/rtc_wave'
 import { smearInit, smearPoll } from './clock/smear'
@@ -278,6 +278,7 @@ function everySecond(now: u64): void {
   if (clockState() !== ClockState.Unknown && !locked) receiverHint(NOW, now, clockErrorNanos(now))
   if (NOW.fraction < ERASE_CLEARANCE) logMaintain()
   smearPoll(NOW.seconds)
+  restoreAge(now)
   if (receiverWarns()) clockReceiverAlarm()
   trustPoll(now)
   if (locked) oscillatorKeeperPoll(NOW.seconds)

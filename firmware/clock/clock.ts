@@ -384,9 +384,12 @@ export function clockPoll(now: u64): u64 {
   return disciplineWork() ? now : now + <u64>(TICK_HZ / 2)
 }
 
-/** Takes the RTC's word: at `atTicks` UTC was `seconds` plus `fraction` (2^-64 s), within `errorNanos`. Only before a lock. */
-export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNanos: u64): void {
-  if (state > ClockState.Restored || stepCount > 0 || rehearsed) return
+/**
+ * Takes the RTC's word: at `atTicks` it was `seconds` plus `fraction` (2^-64 s) on the continuous scale, within `errorNanos`.
+ * Only before a lock: false, if it is not taken.
+ */
+export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNanos: u64): bool {
+  if (state > ClockState.Restored || stepCount > 0 || rehearsed) return false
   const model = disciplineModel()
   model.ticks = atTicks
   model.seconds = seconds
@@ -394,6 +397,12 @@ export function clockRestore(atTicks: u64, seconds: i64, fraction: u64, errorNan
   restoredTicks = atTicks
   restoredError = errorNanos
   state = ClockState.Restored
+  return true
+}
+
+/** A time that is only kept may be wrong by so much more, ns. */
+export function clockDoubt(nanos: u64): void {
+  if (state === ClockState.Restored) restoredError += nanos
 }
 
 /** An authenticated majority of servers has spoken. `now` is the present tick. */

@@ -59,7 +59,7 @@ import {
   estimatorWork,
 } from './estimator'
 import { holdActive, holdBegin, holdEnd, holdRenumber, holdRuns, holdStep, holdVariance } from './hold'
-import { leapContinuous } from './leap'
+import { leapContinuous, leapLabel } from './leap'
 import {
   crystalNanosPerSecond,
   Line,
@@ -279,7 +279,7 @@ export function disciplinePulse(pulse: Pulse, known: f64): Verdict {
 export function disciplineRehearse(ticks: u64): void {
   lineAt(MODEL, ticks, HERE)
   REHEARSAL.ticks = ticks
-  REHEARSAL.second = HERE.seconds + (HERE.fraction >= (<u64>1) << 63 ? 1 : 0)
+  leapLabel(HERE.seconds + (HERE.fraction >= (<u64>1) << 63 ? 1 : 0), REHEARSAL)
   REHEARSAL.valid = 1
   const learning = stage !== Stage.Nowhere
   const verdict = disciplinePulse(REHEARSAL, f64.MAX_VALUE)

@@ -5,7 +5,11 @@
 //
 //   time  = shown - offset at the last comparison - learnt drift * time since then
 //   error = of that offset + drift bound * time since then (rtc_drift.ts) + a second for each leap second that may have passed
-//           + half a second, until the phase is known
+//           and that nobody has told of + half a second, until the phase is known
+//
+// A leap second that the record knows of (last_good.ts) is no error. The RTC counts on through it, so from its mark on what it
+// shows is the continuous scale of leap.ts: the leap second is armed, and UTC follows from that before, in and after it. It counts
+// only while it is not clear on which side of it the time is. TAI - UTC comes back unless another leap second may have passed.
 //
 // The phase comes from the square wave's next falling edge; without the wire from a dozen readings, one a second
 // (rtc_phase.ts), to within half a millisecond.
@@ -26,15 +30,18 @@ import {
 } from '../drivers/ds3231'
 import { BUILD_SECOND } from '../gnss/build_date'
 import { Instant } from '../time/instant'
-import { ClockState, clockNow, clockRestore, clockState } from './clock'
+import { ClockState, clockDoubt, clockErrorNanos, clockNow, clockRestore, clockState } from './clock'
 import {
   lastGood,
+  lastGoodLeap,
+  lastGoodLeapChange,
   lastGoodLoad,
   lastGoodOffsetLost,
   lastGoodStranger,
   lastGoodTemperature,
   OFFSET_UNKNOWN,
 } from './last_good'
+import { leapKnown, leapRestore, leapTaiLost } from './leap'
 import { driftBound, driftGain, leapDoubt } from './rtc_drift'
 import { phaseBegin, phaseDue, phaseError, phaseFound, phaseOffset, phaseRead } from './rtc_phase'
 
@@ -77,13 +84,20 @@ let status: Restore = Restore.Absent
 /** What the part is ahead of UTC as far as that is known, and what it may be off besides, ns. */
 let ahead: i64 = 0
 let doubt: u64 = 0
+/** The RTC was right after the leap second that the record knows of; and TAI - UTC before that, 0: not known. */
+let leapOver: bool = false
+let taiBefore: i32 = 0
 let edges: u32 = 0
 let readings: u32 = 0
 let due: u64 = 0
+/** Since then nobody has told the time, POSIX seconds, 0: somebody tells it; and what `doubt` has for leap seconds since, ns. */
+let keptSince: i64 = 0
+let missed: u64 = 0
 
 /** Restores the clock from the RTC, when its time can be believed. Call once, after `clockInit`, with the log mounted. */
 export function restoreInit(): Restore {
   due = u64.MAX_VALUE
+  keptSince = 0
   lastGoodLoad()
   rtcSquareWave()
   capture(Channel.RtcSqw, CAPTURE)
@@ -91,7 +105,11 @@ export function restoreInit(): Restore {
   status = judge(<u32>rtcRead())
   if (status === Restore.Absent) lastGoodOffsetLost()
   else if (status !== Restore.Done) lastGoodStranger()
-  if (status !== Restore.Done) return status
+  if (status !== Restore.Done) {
+    // What was announced will be, whoever tells the time.
+    leapRestore(lastGoodLeap(), lastGoodLeapChange(), lastGood().utc >= lastGoodLeap(), 0)
+    return status
+  }
   restoreAt(ticks(), rtcSeconds() * NANOS + <i64>HALF_SECOND, HALF_SECOND)
   phaseBegin()
   readings = READINGS
@@ -111,6 +129,27 @@ export function restorePoll(now: u64): u64 {
   else if ((features() & Feature.RtcSqw) !== 0) awaitEdge()
   else if (now >= due) takeReading(now)
   return due
+}
+
+/** Once a second: a month that begins while the time is only kept may begin with a leap second of which nobody has told. */
+export function restoreAge(now: u64): void {
+  if (clockState() !== ClockState.Restored) {
+    keptSince = 0
+    return
+  }
+  clockNow(NOW, now)
+  if (keptSince === 0) {
+    keptSince = NOW.seconds
+    missed = 0
+  }
+  const latest = NOW.seconds + <i64>(clockErrorNanos(now) / <u64>NANOS) + 2
+  const more = leapDoubt(keptSince, latest, leapKnown())
+  if (more <= missed) return
+  doubt += more - missed
+  clockDoubt(more - missed)
+  leapTaiLost()
+  taiBefore = 0
+  missed = more
 }
 
 /** Where the time is to be had without asking for a poll(), at the next edge. */
@@ -157,15 +196,36 @@ function judge(read: u32): Restore {
   ahead = record.offset + driftGain(age, degrees, lastGoodTemperature())
   doubt = driftBound(age, degrees, lastGoodTemperature())
   doubt += record.offsetError === OFFSET_UNKNOWN ? SETTING_ERROR : <u64>record.offsetError
-  doubt += leapDoubt(mark, shown + 1 + <i64>doubt / NANOS)
+  keptSince = mark
+  missed = leapDoubt(mark, shown + 1 + <i64>doubt / NANOS, lastGoodLeap())
+  recallLeap(mark)
+  doubt += missed
   const latest = shown + 1 - (ahead - <i64>doubt) / NANOS
   if (latest < BUILD_SECOND) return Restore.BeforeBuild
   return latest + 1 + <i64>record.bound / NANOS < record.utc ? Restore.Behind : Restore.Done
 }
 
+/** What the record knows of leap seconds, for a part that was right at `mark`. */
+function recallLeap(mark: i64): void {
+  const record = lastGood()
+  const midnight = lastGoodLeap()
+  leapOver = midnight !== 0 && mark >= midnight
+  taiBefore = missed === 0 ? <i32>record.taiOffset : 0
+  if (taiBefore !== 0 && midnight !== 0 && record.utc >= midnight) taiBefore -= <i32>lastGoodLeapChange()
+}
+
 /** The part showed `shown` (POSIX ns) at `atTicks`, within `error`. */
 function restoreAt(atTicks: u64, shown: i64, error: u64): void {
-  const utc = shown - ahead
-  const fraction = (((<u64>(utc % NANOS)) << 32) / <u64>NANOS) << 32
-  clockRestore(atTicks, utc / NANOS, fraction, error + doubt)
+  const time = shown - ahead
+  const fraction = (((<u64>(time % NANOS)) << 32) / <u64>NANOS) << 32
+  const bound = error + doubt
+  if (!clockRestore(atTicks, time / NANOS, fraction, bound + sideDoubt(time, <i64>bound))) return
+  leapRestore(lastGoodLeap(), lastGoodLeapChange(), leapOver, taiBefore)
+}
+
+/** A second, while a time of the continuous scale may lie on either side of the leap second. */
+function sideDoubt(time: i64, bound: i64): u64 {
+  const midnight = lastGoodLeap() * NANOS
+  if (midnight === 0 || leapOver) return 0
+  return time - bound < midnight + NANOS && time + bound > midnight - NANOS ? <u64>NANOS : 0
 }

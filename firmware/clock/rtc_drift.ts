@@ -67,10 +67,17 @@ export function driftBound(age: i64, temperature: i32, before: i32): u64 {
   return min(learntBound(age, temperature, before), sheetBound(age, temperature, before))
 }
 
-/** Nanoseconds for leap seconds that may have passed: at a month's end, at most one in half a year. */
-export function leapDoubt(from: i64, to: i64): u64 {
+/**
+ * Nanoseconds for leap seconds that nobody has told of and that may have passed: at a month's end, at most one in half a year.
+ * `known`: the midnight of the one that was announced, or of the last, 0 when nobody has said: no other was before it, nor
+ * for half a year after.
+ */
+export function leapDoubt(from: i64, to: i64, known: i64): u64 {
   const months = monthOf(to) - monthOf(from)
-  return months <= 0 ? 0 : NANOS * <u64>(1 + (months - 1) / 6)
+  if (months <= 0) return 0
+  const blind = 1 + (months - 1) / 6
+  const since = known === 0 ? i32.MAX_VALUE : max(monthOf(to) - monthOf(known), 0)
+  return NANOS * <u64>min(blind, since / 6)
 }
 
 function gain(age: i64): i64 {

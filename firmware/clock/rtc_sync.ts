@@ -14,6 +14,9 @@
 // is moved by more the mark is taken away: the next boot does not believe the part. The mark is set, and then the
 // record written, when all is done.
 //
+// The record has TAI - UTC and the leap second that is announced, too. When those change it is written at once, if it is ten minutes
+// old. A part that was compared before a leap second is not set after it: it would bear a mark from before.
+//
 // Nothing is written to the part within some seconds of a full minute: a transfer that a power cut tears then leaves the higher
 // fields as they were, and they were right. A call makes two bus transfers, or three short ones, or writes the record.
 
@@ -31,15 +34,27 @@ import {
   rtcWriteTime,
 } from '../drivers/ds3231'
 import { Instant } from '../time/instant'
-import { ClockState, clockDisagreement, clockErrorNanos, clockLeap, clockNow, clockState, clockTicksAt } from './clock'
+import {
+  ClockState,
+  clockDisagreement,
+  clockErrorNanos,
+  clockLeap,
+  clockNow,
+  clockState,
+  clockTaiOffset,
+  clockTicksAt,
+} from './clock'
 import {
   lastGoodFresh,
+  lastGoodLeaps,
+  lastGoodLeapsDiffer,
   lastGoodOffset,
   lastGoodOffsetLost,
   lastGoodStore,
   lastGoodTime,
   OFFSET_UNKNOWN,
 } from './last_good'
+import { leapKnown, leapKnownChange, leapMidnight, leapTaiAt } from './leap'
 import { driftLearn } from './rtc_drift'
 import { phaseBegin, phaseDue, phaseError, phaseFound, phaseOffset, phaseRead } from './rtc_phase'
 import { waveBreak } from './rtc_wave'
@@ -60,6 +75,8 @@ const enum Step {
 const SECOND: u64 = <u64>TICK_HZ
 const MINUTE: u64 = SECOND * 60
 const HOUR: u64 = SECOND * 3600
+/** News of leap seconds is written no sooner than this after the last record: a receiver that wavers must not wear the flash. */
+const NEWS: u64 = MINUTE * 10
 /** From the lock to the first comparison. */
 const SETTLE: u64 = SECOND * 5
 /** Between two steps of one comparison: 10 ms. */
@@ -98,6 +115,8 @@ let readings: u32 = 0
 let offset: i64 = 0
 let error: u64 = 0
 let compared: i64 = 0
+/** When the record was last made. */
+let recordedTicks: u64 = 0
 /** A leap second is announced: the RTC, which knows nothing of it, will be wrong afterwards. */
 let leapAhead: bool = false
 
@@ -105,6 +124,7 @@ export function rtcSyncInit(): void {
   step = Step.Wait
   followed = ClockState.Unknown
   leapAhead = false
+  recordedTicks = 0
   settings = 0
 }
 
@@ -129,15 +149,17 @@ export function rtcSyncPoll(now: u64): u64 {
   }
   watchLeap(now)
   if (now >= due) act(now)
-  return due
+  return min(due, now + (leapAhead ? SECOND : MINUTE))
 }
 
-/** Once a leap second has passed the next comparison is due. */
+/** Once a leap second has passed the next comparison is due, and when there is news of one. */
 function watchLeap(now: u64): void {
   const ahead = clockLeap(now) !== 0
-  if (leapAhead && !ahead && (step === Step.Wait || step === Step.Record)) {
+  const news = now >= recordedTicks + NEWS && lastGoodLeapsDiffer(clockTaiOffset(now), leapKnown(), leapKnownChange())
+  if (((leapAhead && !ahead) || news) && (step === Step.Wait || step === Step.Record)) {
     step = Step.Wait
-    due = now + SETTLE
+    due = min(due, now + SETTLE)
+    if (news) recordedTicks = now
   }
   leapAhead = ahead
 }
@@ -213,7 +235,9 @@ function judge(now: u64, off: i64): void {
   const size = off < 0 ? <u64>-off : <u64>off
   if (off !== FAR && tries === 0) {
     driftLearn(compared, off, error)
-    if (size <= error + PHASE_LIMIT && lastGoodFresh(compared, <u32>min(error, <u64>OFFSET_UNKNOWN))) {
+    const news = lastGoodLeapsDiffer(clockTaiOffset(now), leapKnown(), leapKnownChange())
+    const fresh = !news && lastGoodFresh(compared, <u32>min(error, <u64>OFFSET_UNKNOWN))
+    if (size <= error + PHASE_LIMIT && fresh) {
       rest(now)
       return
     }
@@ -241,6 +265,12 @@ function planWrite(now: u64): void {
   const inMinute = target % 60
   if (inMinute < 5) target += 5 - inMinute
   if (inMinute > 50) target += 65 - inMinute
+  const midnight = leapMidnight()
+  if (compared < midnight && target >= midnight - 1) {
+    step = Step.Wait
+    due = now + SETTLE
+    return
+  }
   step = Step.Write
   due = clockTicksAt(target, now) - RTC_WRITE_LEAD - AIM
 }
@@ -271,8 +301,7 @@ function write(now: u64): void {
 }
 
 function mark(now: u64): void {
-  clockNow(NOW, now)
-  lastGoodTime(compared, clockErrorNanos(now))
+  keepTime(now)
   if (rtcMarkSet(compared)) lastGoodOffset(offset, error)
   else lastGoodOffsetLost()
   rtcSquareWave()
@@ -283,11 +312,17 @@ function mark(now: u64): void {
 
 /** There is no part, or none that does as it is told: the time is worth keeping nevertheless. */
 function giveUp(now: u64): void {
-  lastGoodTime(compared, clockErrorNanos(now))
+  keepTime(now)
   lastGoodOffsetLost()
   tries = 0
   step = Step.Record
   due = now + SOON
+}
+
+function keepTime(now: u64): void {
+  lastGoodTime(compared, clockErrorNanos(now))
+  lastGoodLeaps(leapTaiAt(compared), leapKnown(), leapKnownChange())
+  recordedTicks = now
 }
 
 function record(now: u64): void {

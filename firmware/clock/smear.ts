@@ -9,7 +9,7 @@
 // says 127.127.1.255 meanwhile, as chrony's does for smoothed time. Integers only: packets come here.
 
 import { Instant } from '../time/instant'
-import { leapChange, leapMidnight } from './leap'
+import { leapIsRemembered, leapKnown, leapKnownChange } from './leap'
 
 const HALF_DAY: i64 = 43_200
 const DAY: i64 = 86_400
@@ -35,13 +35,15 @@ export function smearEnabled(): bool {
 export function smearPoll(now: i64): void {
   if (!enabled) return
   if (midnight !== 0 && now >= midnight + HALF_DAY) midnight = 0
-  const armed = leapMidnight()
-  if (armed === midnight) return
+  const known = leapKnown()
+  if (known === midnight) return
   // Only the announcement can change before the smear begins: what has begun is finished.
   if (midnight !== 0 && now >= midnight - HALF_DAY) return
-  // An announcement within the last hours would make the time jump: it is spread over what is left by nobody; UTC then.
-  midnight = armed !== 0 && now < armed - HALF_DAY ? armed : 0
-  change = leapChange()
+  // An announcement within the last hours would make the time jump: it is spread over what is left by nobody; UTC then. One
+  // from before a power cut goes on where the smear would be.
+  const until = leapIsRemembered() ? known + HALF_DAY : known - HALF_DAY
+  midnight = known !== 0 && now < until ? known : 0
+  change = leapKnownChange()
 }
 
 /** True while the served time differs from UTC. */

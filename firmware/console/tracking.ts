@@ -1,5 +1,5 @@
 // `tracking`: what the clock follows and how well, with the labels of `chronyc tracking`, and below them what only an appliance
-// has: the step of the trust ladder with its reason, the alarms, TAI.
+// has: the step of the trust ladder with its reason, the alarms, TAI, the leap second.
 
 import { ClockAlarm, clockAlarm, clockAlarmNanos } from '../clock/alarm'
 import {
@@ -18,6 +18,7 @@ import {
   ERROR_UNKNOWN,
 } from '../clock/clock'
 import { disciplineDifference } from '../clock/discipline'
+import { leapIsRemembered, leapKnown, leapKnownChange, leapMidnight } from '../clock/leap'
 import { Disagreement } from '../clock/vouch'
 import { CertificateTime, trustCertificateTime, trustDropped } from '../net/trust'
 import { upstreamCount, upstreamUndecided } from '../net/upstream'
@@ -45,6 +46,7 @@ export function sayTracking(now: u64): void {
   sayTrust(now)
   sayAlarms()
   sayTai(now)
+  sayLeapSecond()
 }
 
 function sayReference(): void {
@@ -174,5 +176,19 @@ function sayTai(now: u64): void {
   say('TAI - UTC       : ')
   saySigned(offset)
   say(' s')
+  sayLine()
+}
+
+/** The leap second to come, or the last one that is known of. */
+function sayLeapSecond(): void {
+  const midnight = leapKnown()
+  if (midnight === 0) return
+  say('Leap second     : ')
+  say(leapKnownChange() > 0 ? 'inserted, ' : 'left out, ')
+  THEN.seconds = midnight
+  THEN.fraction = 0
+  THEN.leap = 0
+  sayInstant(THEN)
+  say(leapMidnight() === 0 ? ', past' : leapIsRemembered() ? ', remembered' : ', announced')
   sayLine()
 }

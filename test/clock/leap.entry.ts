@@ -25,6 +25,25 @@ export function hear(second: i64, leapSecond: u32, warning: i32, leapAt: i64, ta
   leap.leapHear(PULSE, leap.leapContinuous(PULSE))
 }
 
+/** What a boot does with the record. */
+export function restore(at: i64, by: i64, over: u32, tai: i32): void {
+  leap.leapRestore(at, by, over !== 0, tai)
+}
+
+/** A continuous second, made a label and read again. */
+export function relabelled(second: i64): i64 {
+  leap.leapLabel(second, PULSE)
+  return leap.leapContinuous(PULSE)
+}
+
+export function armed(): i64 {
+  return leap.leapMidnight()
+}
+
+export function indicator(second: i64): u32 {
+  return leap.leapIndicator(second)
+}
+
 export function fold(second: i64): i64 {
   return leap.leapFold(second)
 }

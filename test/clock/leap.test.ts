@@ -60,7 +60,85 @@ describe('TAI - UTC', () => {
   })
 })
 
+describe('what a record from before a power cut knows', () => {
+  it.each([
+    [1, 37],
+    [-1, 37],
+    [1, 0],
+  ])('arms_the_leap_second_that_lies_ahead_and_folds_the_one_that_has_passed: %i, %i', (change, tai) => {
+    entry.exports['init']!(0)
+    entry.exports['restore']!(BigInt(MIDNIGHT), BigInt(change), 0, tai)
+    const after = tai === 0 ? 0 : tai + change
+    expect(call('indicator', BigInt(MIDNIGHT - DAY - 1))).toBe(0)
+    expect(call('indicator', BigInt(MIDNIGHT - DAY))).toBe(change > 0 ? 1 : 2)
+    expect(call('tai', BigInt(MIDNIGHT - 2))).toBe(tai)
+    // The continuous scale of a part that has counted on.
+    expect(served(MIDNIGHT - 100)).toBe(DAY / 2 - 100)
+    expect(served(MIDNIGHT + 5)).toBe(DAY / 2 + 5 - change)
+    expect(call('fold', BigInt(MIDNIGHT + 5000))).toBe(-change)
+    expect(served(MIDNIGHT + 5000 - change)).toBe(DAY / 2 + 5000 - change)
+    expect(call('tai', BigInt(MIDNIGHT + 5000))).toBe(after)
+    expect(call('armed')).toBe(0)
+  })
+
+  it.each([1, -1])('labels_every_second_so_that_it_is_read_back: %i', (change) => {
+    entry.exports['init']!(0)
+    for (const armed of [false, true]) {
+      if (armed) entry.exports['restore']!(BigInt(MIDNIGHT), BigInt(change), 0, 37)
+      for (let second = MIDNIGHT - 5; second < MIDNIGHT + 10; second++)
+        expect(call('relabelled', BigInt(second))).toBe(second)
+    }
+  })
+
+  it('takes_nothing_off_when_the_part_was_set_after_it', () => {
+    entry.exports['init']!(0)
+    entry.exports['restore']!(BigInt(MIDNIGHT), 1n, 1, 37)
+    expect(call('armed')).toBe(0)
+    expect(served(MIDNIGHT + 5)).toBe(DAY / 2 + 5)
+    expect(call('tai', BigInt(MIDNIGHT + 5))).toBe(38)
+  })
+
+  it('gives_way_to_a_receiver_that_announces_another', () => {
+    entry.exports['init']!(0)
+    entry.exports['restore']!(BigInt(MIDNIGHT), 1n, 0, 37)
+    announce(MIDNIGHT - 5000, -1, 36)
+    expect(call('indicator', BigInt(MIDNIGHT - 100))).toBe(2)
+    expect(call('tai', BigInt(MIDNIGHT - 100))).toBe(36)
+  })
+
+  it('lasts_for_900_pulses_without_a_word_of_it', () => {
+    entry.exports['init']!(0)
+    entry.exports['restore']!(BigInt(MIDNIGHT), 1n, 0, 37)
+    for (let i = 0; i < 899; i++) entry.exports['hear']!(BigInt(MIDNIGHT - 5000 + i), 0, 0, 0n, 37)
+    expect(call('armed')).toBe(MIDNIGHT)
+    entry.exports['hear']!(BigInt(MIDNIGHT - 4000), 0, 0, 0n, 37)
+    expect(call('armed')).toBe(0)
+  })
+})
+
 describe('the smear', () => {
+  it.each([
+    ['ahead', 0],
+    ['past', 1],
+  ])('goes_on_after_a_power_cut_with_the_leap_second_%s', (_, over) => {
+    entry.exports['init']!(1)
+    entry.exports['restore']!(BigInt(MIDNIGHT), 1n, over, 37)
+    const at = over === 0 ? MIDNIGHT - 3600 : MIDNIGHT + 3600
+    entry.exports['poll']!(BigInt(at))
+    expect(call('active', BigInt(at))).toBe(1)
+    const elapsed = at - NOON + over
+    expect(served(at)).toBeCloseTo(elapsed - elapsed / (DAY + 1), 6)
+    entry.exports['poll']!(BigInt(MIDNIGHT + DAY / 2))
+    expect(call('active', BigInt(MIDNIGHT + DAY / 2))).toBe(0)
+  })
+
+  it('does_not_begin_in_the_middle_for_one_that_is_announced_late', () => {
+    entry.exports['init']!(1)
+    announce(MIDNIGHT - 3600, 1)
+    entry.exports['poll']!(BigInt(MIDNIGHT - 3590))
+    expect(call('active', BigInt(MIDNIGHT - 3590))).toBe(0)
+  })
+
   it('is_off_unless_asked_for', () => {
     entry.exports['init']!(0)
     announce(NOON - 1000, 1)

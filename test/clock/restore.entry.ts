@@ -3,17 +3,23 @@
 import {
   clockErrorNanos,
   clockInit,
+  clockLeap,
   clockNow,
   clockPoll,
   clockQuorum,
   clockReceiverAlarm,
   clockState,
+  clockTaiOffset,
 } from '../../firmware/clock/clock'
-import { clockFloor, lastGood, lastGoodWrites } from '../../firmware/clock/last_good'
+import { clockFloor, LAST_GOOD_SIZE, lastGood, lastGoodWrites } from '../../firmware/clock/last_good'
+import { leapContinuous, leapHear, leapKnown, leapMidnight } from '../../firmware/clock/leap'
 import { QUORUM_SIZE, Quorum } from '../../firmware/clock/network'
-import { restoreInit, restorePoll, restoreStatus } from '../../firmware/clock/restore'
+import { restoreAge, restoreInit, restorePoll, restoreStatus } from '../../firmware/clock/restore'
+import { leapDoubt } from '../../firmware/clock/rtc_drift'
 import { rtcSyncInit, rtcSyncPoll, rtcSyncSettings } from '../../firmware/clock/rtc_sync'
-import { logMaintain, logMount } from '../../firmware/drivers/flash_log'
+import { FlashKey } from '../../firmware/drivers/flash_keys'
+import { logMaintain, logMount, logWrite } from '../../firmware/drivers/flash_log'
+import { Pulse } from '../../firmware/gnss/pulse'
 import { Instant } from '../../firmware/time/instant'
 
 const QUORUM: Quorum = changetype<Quorum>(memory.data(QUORUM_SIZE, 8))
@@ -27,6 +33,7 @@ export function boot(): u32 {
   return restoreStatus()
 }
 export function restore(now: u64): u64 {
+  restoreAge(now)
   return restorePoll(now)
 }
 export function sync(now: u64): u64 {
@@ -82,4 +89,50 @@ export function spread(): u32 {
 }
 export function samples(): u32 {
   return lastGood().samples
+}
+
+// ---- Leap seconds
+
+const PULSE: Pulse = changetype<Pulse>(memory.data(40, 8))
+
+/** Three pulses say what TAI - UTC is, and announce the leap second at `midnight`, or none. */
+export function announce(now: u64, tai: i32, midnight: i64, change: i32): void {
+  for (let i = 0; i < 3; i++) {
+    clockNow(NOW, now)
+    PULSE.second = NOW.seconds
+    PULSE.leapWarning = <i8>change
+    PULSE.leapAt = midnight === 0 ? 0 : midnight - 1
+    PULSE.taiOffset = tai
+    PULSE.valid = 1
+    leapHear(PULSE, leapContinuous(PULSE))
+  }
+}
+export function tai(now: u64): i32 {
+  return clockTaiOffset(now)
+}
+/** The leap indicator, and the leap second that is known of. */
+export function indicator(now: u64): u32 {
+  return clockLeap(now)
+}
+export function knownLeap(): i64 {
+  return leapKnown()
+}
+export function armedLeap(): i64 {
+  return leapMidnight()
+}
+/** What the servers say of a leap second: 0 none, 1, 2, or 3: nothing. */
+export function serversSay(leap: u32): void {
+  QUORUM.leap = leap
+}
+/** Seconds that a boot at `to` allows for leap seconds since `from`. */
+export function missed(from: i64, to: i64, known: i64): u32 {
+  return <u32>(leapDoubt(from, to, known) / 1_000_000_000)
+}
+/** The record in flash, with one byte changed. */
+export function spoil(at: usize, byte: u32): void {
+  store<u8>(changetype<usize>(lastGood()) + at, byte)
+  logWrite(FlashKey.LastGood, changetype<usize>(lastGood()), LAST_GOOD_SIZE)
+}
+export function recordByte(at: usize): u32 {
+  return load<u8>(changetype<usize>(lastGood()) + at)
 }

@@ -311,3 +311,297 @@ describe('the last known good time in flash', () => {
     expect(unknown.hour).toBeLessThanOrEqual(14)
   }, 60_000)
 })
+
+/** 2027-04-01T00:00:00Z, and where that is in the bench's time. */
+const APRIL = 1_806_537_600
+const MIDNIGHT = APRIL - ORIGIN
+
+describe('a leap second that was announced', () => {
+  /** A device that heard of it, and lost its power at `t`. */
+  async function told(change: number, t: number, part = {}, midnight = APRIL, sqw = true): Promise<Bench> {
+    const bench = await device(new Rtc(part), 30, sqw)
+    bench.fw['serversSay'](3)
+    bench.fw['announce'](bench.ticks(), 37, BigInt(midnight), change)
+    if (t > bench.t) bench.follow(t - bench.t)
+    return bench
+  }
+  const knows = (bench: Bench) => [bench.fw['tai'](bench.ticks()), Number(bench.fw['knownLeap']())]
+
+  it.each([
+    [1, true],
+    [1, false],
+    [-1, true],
+  ])('and passed while the power was off is taken off: %i, square wave %s', async (change, sqw) => {
+    for (const off of [3, HOUR, 3 * DAY, 20 * DAY]) {
+      const bench = await told(change, MIDNIGHT - 3600, { ppm: 1.7 }, APRIL, sqw)
+      bench.leaps = change
+      expect(await bench.powerOn(3600 + off)).toBe(DONE)
+      const bound = expectRestored(bench)
+      expect(bound).toBeLessThan(0.003 + 7e-6 * (off + 2 * HOUR) + 20 * 50e-6)
+      // The next half second folds the scale.
+      bench.fw['sync'](bench.ticks())
+      expect(Math.abs(bench.error().error)).toBeLessThan(bound)
+      bench.idle(15)
+      bench.fw['sync'](bench.ticks())
+      expect(Math.abs(bench.error().error)).toBeLessThan(bound)
+      expect(knows(bench)).toEqual([37 + change, APRIL])
+      expect(Number(bench.fw['armedLeap']())).toBe(0)
+      // The part is set right, and what was a second is not taken for drift.
+      const { samples } = bench.fw as { samples: () => number }
+      const before = samples()
+      expect(bench.follow(60)).toBe(VOUCHED)
+      expect(samples()).toBe(before)
+      expect(Math.abs(bench.rtc.offset(bench.t) + change)).toBeLessThan(0.002)
+      // What is known of it is known at the next boot, too, and it is not taken off again.
+      expect(await bench.powerOn(600)).toBe(DONE)
+      expectRestored(bench)
+      expect(knows(bench)).toEqual([37 + change, APRIL])
+    }
+  })
+
+  it('and passes soon after the power came back is gone through', async () => {
+    for (const before of [30, 3, 0.7]) {
+      const bench = await told(1, MIDNIGHT - 3600)
+      expect(await bench.powerOn(3600 - before)).toBe(DONE)
+      bench.idle(before + 1.4 - 1)
+      expect(bench.error().error).toBeLessThan(bench.error().bound)
+      // 23:59:60 is over.
+      bench.idle(20)
+      bench.leaps = 1
+      bench.fw['sync'](bench.ticks())
+      const then = bench.error()
+      expect(Math.abs(then.error)).toBeLessThan(then.bound)
+      expect(then.bound).toBeLessThan(before > 1 ? 0.05 : 1.1)
+      expect(knows(bench)).toEqual([38, APRIL])
+    }
+  })
+
+  it('is doubted only while the time may lie on either side of it', async () => {
+    const ages = [-40, -1, -0.4, 0.2, 0.9, 1.5, 8, 11, 40]
+    for (const age of ages) {
+      // Three weeks make 16 s of doubt.
+      const bench = await told(1, 700, { ppm: -3 }, APRIL)
+      const off = MIDNIGHT + age - bench.t
+      bench.leaps = age >= 1 ? 1 : 0
+      expect(await bench.powerOn(off)).toBe(DONE)
+      const { error, bound } = bench.error()
+      if (age < 0 || age >= 1) expect(Math.abs(error), `${age} s`).toBeLessThan(bound)
+      expect(bound).toBeLessThan(Math.abs(age) > 20 ? 14.7 : 15.7)
+    }
+  })
+
+  it('and lies ahead is announced again, to the day; servers that deny it are believed', async () => {
+    const bench = await told(1, 700)
+    expect(await bench.powerOn(MIDNIGHT - 3 * DAY)).toBe(DONE)
+    expect(knows(bench)).toEqual([37, APRIL])
+    bench.fw['serversSay'](3)
+    bench.follow(DAY)
+    expect(bench.fw['indicator'](bench.ticks())).toBe(0)
+    bench.follow(MIDNIGHT - HOUR - bench.t)
+    expect(bench.fw['indicator'](bench.ticks())).toBe(1)
+    expect(await bench.powerOn(60)).toBe(DONE)
+    // A restored time is not served.
+    expect(bench.fw['indicator'](bench.ticks())).toBe(3)
+    bench.fw['serversSay'](3)
+    bench.follow(60)
+    expect(bench.fw['indicator'](bench.ticks())).toBe(1)
+    bench.fw['serversSay'](0)
+    bench.follow(60)
+    expect(bench.fw['indicator'](bench.ticks())).toBe(0)
+    expect(Number(bench.fw['armedLeap']())).toBe(0)
+  })
+
+  it('survives a battery that died', async () => {
+    const bench = await told(-1, 700)
+    bench.rtc.loseBattery()
+    expect(await bench.powerOn(HOUR)).toBe(STOPPED)
+    expect(bench.fw['state']()).toBe(UNKNOWN)
+    bench.fw['serversSay'](3)
+    bench.follow(MIDNIGHT - HOUR - bench.t)
+    expect(bench.fw['indicator'](bench.ticks())).toBe(2)
+  })
+
+  it('is taken off the RTC seconds after it has passed, and the mark is from after it', async () => {
+    const bench = await told(1, MIDNIGHT - 120)
+    const settings = bench.fw['settings']()
+    bench.follow(MIDNIGHT - bench.t)
+    expect(bench.fw['settings']()).toBe(settings)
+    bench.leaps = 1
+    bench.follow(40)
+    expect(bench.fw['settings']()).toBe(settings + 1)
+    expect(Math.abs(bench.rtc.offset(bench.t) + 1)).toBeLessThan(0.002)
+    expect(Number(bench.fw['lastUtc']())).toBeGreaterThan(APRIL)
+    expect(await bench.powerOn(600)).toBe(DONE)
+    expectRestored(bench)
+    expect(knows(bench)).toEqual([38, APRIL])
+  })
+
+  it.each([1, -1])('is no reason for a lie wherever power fails while the part is set after it: %i', async (change) => {
+    let restored = 0
+    let unknown = 0
+    for (const what of ['bus', 'flash'] as const) {
+      for (let after = 0; ; after++) {
+        const bench = await told(change, 700)
+        await bench.powerOn(MIDNIGHT - 900 - bench.t)
+        bench.fw['serversSay'](3)
+        bench.follow(MIDNIGHT - bench.t - (change < 0 ? 1 : 0))
+        bench.leaps = change
+        if (what === 'bus') bench.rtc.cutAfter = after
+        else bench.flash.cutAfter(after)
+        let cut = false
+        try {
+          bench.follow(40)
+        } catch {
+          cut = true
+        }
+        if (!cut) break
+        if ((await bench.powerOn(300)) !== DONE) {
+          unknown++
+          continue
+        }
+        restored++
+        const { error, bound } = bench.error()
+        expect(Math.abs(error), `${what} ${after}`).toBeLessThan(bound)
+        expect(bound).toBeLessThan(0.7)
+        bench.fw['sync'](bench.ticks())
+        expect(knows(bench)).toEqual([37 + change, APRIL])
+      }
+    }
+    console.log(`leap ${change}: restored after ${restored} cuts, not after ${unknown}`)
+    expect(restored).toBeGreaterThan(60)
+    // From the mark that is taken away to the new one.
+    expect(unknown).toBeLessThan(45)
+  })
+
+  it('and was called off is forgotten when the receiver has had the time to know', async () => {
+    const bench = await told(1, 700)
+    expect(await bench.powerOn(60)).toBe(DONE)
+    for (let i = 0; i < 299; i++) bench.fw['announce'](bench.ticks(), 37, 0n, 0)
+    expect(knows(bench)).toEqual([37, APRIL])
+    bench.fw['announce'](bench.ticks(), 37, 0n, 0)
+    expect(knows(bench)).toEqual([37, 0])
+    // Heard now, it is dropped after a minute, as ever.
+    bench.fw['announce'](bench.ticks(), 37, BigInt(APRIL), -1)
+    for (let i = 0; i < 20; i++) bench.fw['announce'](bench.ticks(), 37, 0n, 0)
+    expect(knows(bench)).toEqual([37, 0])
+  })
+
+  it('is told otherwise by the receiver, at once', async () => {
+    const bench = await told(1, 700)
+    expect(await bench.powerOn(60)).toBe(DONE)
+    bench.fw['announce'](bench.ticks(), 38, BigInt(APRIL + 91 * DAY), -1)
+    expect(knows(bench)).toEqual([38, APRIL + 91 * DAY])
+  })
+
+  it('and is heard of long after the record was made is kept within minutes', async () => {
+    const bench = await device(new Rtc(), 1000)
+    bench.fw['serversSay'](3)
+    const before = bench.fw['writes']()
+    bench.fw['announce'](bench.ticks(), 37, BigInt(APRIL), 1)
+    bench.follow(180)
+    expect(bench.fw['writes']()).toBe(before + 1)
+    // One that wavers does not wear the flash.
+    for (let i = 0; i < 20; i++) {
+      bench.fw['announce'](bench.ticks(), 37, BigInt(APRIL), i % 2 === 0 ? -1 : 1)
+      bench.follow(61)
+    }
+    expect(bench.fw['writes']()).toBeLessThan(before + 5)
+    expect(await bench.powerOn(60)).toBe(DONE)
+    expect(knows(bench)[1]).toBe(APRIL)
+  })
+})
+
+describe('TAI - UTC', () => {
+  it('comes back while no leap second can have been missed', async () => {
+    const known = async (off: number, announced: number): Promise<number> => {
+      const bench = await device(new Rtc(), 30)
+      bench.fw['announce'](bench.ticks(), 37, BigInt(announced), announced === 0 ? 0 : 1)
+      bench.follow(700)
+      expect(await bench.powerOn(off)).toBe(DONE)
+      bench.fw['sync'](bench.ticks())
+      return bench.fw['tai'](bench.ticks())
+    }
+    expect(await known(600, 0)).toBe(37)
+    expect(await known(10 * DAY, 0)).toBe(37)
+    // A month has begun, and nobody has said what with.
+    expect(await known(30 * DAY, 0)).toBe(0)
+    expect(await known(30 * DAY, APRIL)).toBe(38)
+    // None follows within half a year.
+    expect(await known(190 * DAY, APRIL)).toBe(38)
+    expect(await known(230 * DAY, APRIL)).toBe(0)
+  })
+
+  it('is not known from a record of before it was kept, which is read all the same', async () => {
+    const bench = await device(new Rtc({ ppm: 1.7 }), 60)
+    const bytes = [0, 1, 2, 3].map((at) => bench.fw['recordByte'](at))
+    expect(bytes).toEqual([1, 0, 0, 0])
+    const known = bench.fw['lastUtc']()
+    expect(await bench.powerOn(600)).toBe(DONE)
+    expect(bench.fw['lastUtc']()).toBe(known)
+    expect(bench.fw['tai'](bench.ticks())).toBe(0)
+    expect(expectRestored(bench)).toBeLessThan(0.01)
+  })
+
+  it.each([
+    ['TAI - UTC of 5 s', 1, 5],
+    ['TAI - UTC of 200 s', 1, 200],
+    ['a leap second in 1970', 2, 3],
+    ['a leap second years ahead', 3, 3],
+    ['another version', 0, 2],
+  ])('refuses a record with %s, as a whole', async (_, at, byte) => {
+    const bench = await device(new Rtc({ ppm: 1.7 }), 60)
+    bench.fw['announce'](bench.ticks(), 37, BigInt(APRIL), 1)
+    bench.follow(2 * HOUR)
+    bench.fw['spoil'](1, 37)
+    expect(await bench.powerOn(600)).toBe(DONE)
+    expect(bench.fw['lastUtc']()).toBeGreaterThan(0n)
+    bench.fw['spoil'](at, byte)
+    if (at === 2) bench.fw['spoil'](3, 0)
+    expect(await bench.powerOn(600)).toBe(DONE)
+    expect(bench.fw['lastUtc']()).toBe(0n)
+    expect([bench.fw['tai'](bench.ticks()), bench.fw['knownLeap']()]).toEqual([0, 0n])
+  })
+
+  it('allows for a leap second at a month that begins after the boot, unless it knows better', async () => {
+    for (const announced of [0, APRIL]) {
+      const bench = await device(new Rtc({ ppm: 0.5 }), 30)
+      bench.fw['announce'](bench.ticks(), 37, BigInt(announced), announced === 0 ? 0 : 1)
+      bench.follow(700)
+      expect(await bench.powerOn(MIDNIGHT - 600 - bench.t)).toBe(DONE)
+      bench.idle(480)
+      const before = bench.error()
+      expect(Math.abs(before.error)).toBeLessThan(before.bound)
+      bench.idle(125)
+      bench.leaps = 1
+      const then = bench.error()
+      expect(Math.abs(then.error)).toBeLessThan(then.bound)
+      expect(then.bound - before.bound).toBeCloseTo(announced === 0 ? 1 : 0, 1)
+      bench.fw['sync'](bench.ticks())
+      expect(bench.fw['tai'](bench.ticks())).toBe(announced === 0 ? 0 : 38)
+      // The next may come in half a year.
+      bench.t += 150 * DAY
+      bench.idle(1)
+      expect(Math.abs(bench.error().error)).toBeLessThan(bench.error().bound)
+      expect(bench.error().bound - then.bound).toBeCloseTo(150 * DAY * 50e-6, 0)
+    }
+  })
+
+  it('allows for the leap seconds of which nobody has told', async () => {
+    const bench = await device(new Rtc(), 30)
+    const missed = (from: string, to: string, known = '') =>
+      bench.fw['missed'](
+        ...[from, to, known].map((day) => BigInt(day === '' ? 0 : Date.parse(`${day}T00:00:10Z`) / 1000)),
+      )
+    expect(missed('2027-03-10', '2027-03-30')).toBe(0)
+    expect(missed('2027-03-10', '2027-04-01')).toBe(1)
+    expect(missed('2027-03-10', '2027-09-02')).toBe(1)
+    expect(missed('2027-03-10', '2027-10-02')).toBe(2)
+    expect(missed('2027-03-10', '2027-09-30', '2027-04-01')).toBe(0)
+    expect(missed('2027-03-10', '2027-10-01', '2027-04-01')).toBe(1)
+    expect(missed('2027-03-10', '2027-06-01', '2027-07-01')).toBe(0)
+    // The last one was in January: none before July.
+    expect(missed('2027-03-10', '2027-06-30', '2027-01-01')).toBe(0)
+    expect(missed('2027-03-10', '2027-07-02', '2027-01-01')).toBe(1)
+    expect(missed('2027-03-10', '2028-03-02', '2020-01-01')).toBe(2)
+  })
+})
