@@ -10,6 +10,7 @@
 //   expect:  each entry holds for every sample from `from` (or 0) to `to` (or the end)
 //     - { from: 60s, state: locked, stratum: 1, error: 1us, bound: 100us, alarm: none, dropped: 1, says: text }
 //     - { to: 10s, served: false }
+//     - { shows: 10ms }         `status` is so close to the truth, to a millisecond; whether or not it is served
 //   every: 1s                                         between two samples
 //   exchanges: 3                                      key exchanges in all, the life before included
 //   leap: insert                                      a true leap second at the end of the month
@@ -32,7 +33,7 @@ const SECOND = 1e9
 const CLIENT = { ip: 0xc0a8_070a, port: 40_000 }
 const YEAR = 31_557_600
 const KEYS = ['before', 'rtc', 'options', 'servers', 'expect', 'every', 'leap', 'exchanges']
-const EXPECTATIONS = 'from to state stratum served error bound alarm leap dropped says silent'.split(' ')
+const EXPECTATIONS = 'from to state stratum served error bound alarm leap dropped says silent shows'.split(' ')
 const SERVER_KEYS = 'lies latency jitter stratum leap silent from until'.split(' ')
 
 export interface BootStory {
@@ -61,6 +62,7 @@ interface Expectation {
   dropped?: number
   says?: string
   silent?: string
+  shows?: number
 }
 
 /** What was seen at one instant, nanoseconds after the boot. */
@@ -77,6 +79,8 @@ export interface Sight {
   alarm: string
   dropped: number
   tracking: string
+  /** What the time in `status` is ahead of true UTC; 0 when no story asks. */
+  shown: number
 }
 
 export interface Boot {
@@ -131,7 +135,7 @@ export function parseBootStory(text: string, file: string): BootStory {
     expect: ((more['expect'] as Raw[] | undefined) ?? []).map((raw) => {
       check(raw, EXPECTATIONS)
       const given = { ...raw } as Raw
-      for (const key of ['error', 'bound']) if (key in raw) given[key] = time(raw[key], 0)
+      for (const key of ['error', 'bound', 'shows']) if (key in raw) given[key] = time(raw[key], 0)
       if ('leap' in raw) given['leap'] = ['none', 'insert', 'delete'].indexOf(String(raw['leap']))
       return { ...given, from: time(raw['from'], 0), to: time(raw['to'], story.lasts) } as Expectation
     }),
@@ -193,9 +197,10 @@ export function playBoot(wasm: Uint8Array, boot: BootStory, certificates: Certif
   return { ...watch(board, boot), exchanges: servers.exchanges }
 }
 
-function watch(board: LanBoard, { story, every }: BootStory): Omit<Boot, 'exchanges'> {
+function watch(board: LanBoard, { story, every, expect }: BootStory): Omit<Boot, 'exchanges'> {
   const stage = new Stage(board, story.events)
   const sights: Sight[] = []
+  const asksShown = expect.some(({ shows }) => shows !== undefined)
   let transmit = 1n << 40n
   let text = ''
   while (board.now < story.lasts) {
@@ -205,6 +210,7 @@ function watch(board: LanBoard, { story, every }: BootStory): Omit<Boot, 'exchan
     const answer = served(board, encodeHeader(transmit), CLIENT)
     const synchronised = answer !== undefined && answer.header.leap !== 3 && answer.header.stratum !== 0
     const tracking = board.ask('tracking')
+    const shown = asksShown ? shownError(board) : 0
     board.consoleText = ''
     const word = (label: string) => new RegExp(`^${label} *: (.*?)\\r?$`, 'm').exec(tracking)?.[1] ?? ''
     sights.push({
@@ -218,10 +224,20 @@ function watch(board: LanBoard, { story, every }: BootStory): Omit<Boot, 'exchan
       alarm: word('Alarm'),
       dropped: Number(/(\d+) servers dropped/.exec(tracking)?.[1] ?? 0),
       tracking,
+      shown,
     })
   }
   text += board.ask('sources') + board.ask('authdata')
   return { sights, traps: board.machine.counters.traps + board.machine.counters.watchdogs, console: text }
+}
+
+/** The time in `status` less true UTC, nanoseconds; not a number when there is none. Inside 23:59:60 both count on from 23:59:59. */
+function shownError(board: LanBoard): number {
+  const asked = board.now
+  const time = /time=(\S+?):(\d\d\.\d+)Z/.exec(board.ask('status'))
+  const { seconds, nanos, leap } = board.world.utc(asked)
+  const shown = time ? Date.parse(`${time[1]}:00Z`) / 1000 + Number(time[2]) : Number.NaN
+  return (shown - seconds - leap) * SECOND - nanos
 }
 
 /** What does not hold, in sentences; the first of each expectation. */
@@ -252,7 +268,7 @@ export function bootFailures({ story, expect, exchanges }: BootStory, { sights, 
 }
 
 function contradiction(wanted: Expectation, sight: Sight): string | undefined {
-  const { state, stratum, served, error, bound, alarm, leap, dropped, says, silent } = wanted
+  const { state, stratum, served, error, bound, alarm, leap, dropped, says, silent, shows } = wanted
   const is = sight.stratum < 16
   if (state !== undefined && !state.split(' or ').includes(sight.state)) return `${sight.state}, not ${state}`
   if (stratum !== undefined && sight.stratum !== stratum) return `stratum ${sight.stratum}, not ${stratum}`
@@ -264,6 +280,8 @@ function contradiction(wanted: Expectation, sight: Sight): string | undefined {
   if (leap !== undefined && sight.leap !== leap) return `leap indicator ${sight.leap}`
   if (dropped !== undefined && sight.dropped !== dropped) return `${sight.dropped} dropped`
   if (says !== undefined && !sight.tracking.includes(says)) return `does not say ${says}`
+  if (shows !== undefined && !(Math.abs(sight.shown) <= shows))
+    return `shows a time that is off by ${showNanos(sight.shown)}`
   if (silent !== undefined && sight.tracking.includes(silent)) return `says ${silent}`
   return undefined
 }
