@@ -58,7 +58,17 @@ import {
   estimatorVariance,
   estimatorWork,
 } from './estimator'
-import { holdActive, holdBegin, holdEnd, holdRenumber, holdRuns, holdStep, holdVariance } from './hold'
+import {
+  holdActive,
+  holdBegin,
+  holdEnd,
+  holdRenumber,
+  holdRuns,
+  holdStep,
+  holdVariance,
+  holdWaits,
+  holdWork,
+} from './hold'
 import { leapContinuous, leapLabel } from './leap'
 import {
   crystalNanosPerSecond,
@@ -323,9 +333,10 @@ export function disciplineAge(ticks: u64): void {
 /** A slice of the learning that the last pulse left to do. True when there is more. */
 export function disciplineWork(): bool {
   if (estimatorWork()) return true
+  if (holdWork()) return true
   oscillatorStep()
-  // The slow model leaves out its slice in the poll() in which it had to answer.
-  const again = asked || oscillatorHurries()
+  // Slow model and RTC leave out their slices in the poll() in which they had to answer.
+  const again = asked || holdWaits() || oscillatorHurries()
   asked = false
   return again
 }

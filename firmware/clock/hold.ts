@@ -21,7 +21,7 @@ import {
   estimatorRate,
   estimatorUnsure,
 } from './estimator'
-import { Line } from './line'
+import { LINE_SIZE, Line } from './line'
 import {
   oscillatorHoldover,
   oscillatorRate,
@@ -29,7 +29,15 @@ import {
   oscillatorSigmaPhase,
   oscillatorSigmaRate,
 } from './oscillator'
-import { secondGain, secondHoldover, secondPass, secondRate, secondSigma, secondSteady } from './second_oscillator'
+import {
+  secondGain,
+  secondHoldover,
+  secondKnows,
+  secondPass,
+  secondRate,
+  secondSigma,
+  secondSteady,
+} from './second_oscillator'
 
 const HOLD_FADE: f64 = 150
 
@@ -44,6 +52,10 @@ const APPROACH: f64 = 128
 const SIGMAS: f64 = 4
 /** The two may differ by so many of their deviations together; by more, and one of them is wrong. */
 const APART: f64 = 3
+/** The RTC's deviation is worked out for the second, and for so many s later. */
+const GROWTH: f64 = 8
+/** A deviation that is none, ns. */
+const NO_SIGMA: f64 = 1e12
 const TICK_SECONDS: f64 = 1 / <f64>TICK_HZ
 
 let holding: bool = false
@@ -55,20 +67,29 @@ let frequencyVariance: f64 = 0
 /** What holdVariance has said at its highest: knowing more does not make the past better. */
 let reached: f64 = 0
 
-/** Pulses are missing, the RTC's wave counts since this second, with this variance of the phase. */
+/** Pulses are missing; the RTC's wave counts since this second, with this variance of the phase, on this line. */
 let waiting: bool = false
 let waitingSince: i64 = 0
 let waitingVariance: f64 = 0
-/** The RTC has something to say; it leads; the lead has changed. */
+const START: Line = changetype<Line>(memory.data(<i32>LINE_SIZE, 8))
+/** The RTC has not been asked yet; it has something to say; it leads; the lead has changed. */
+let unasked: bool = false
 let waved: bool = false
 let leads: bool = false
 let changed: bool = false
-/** Until this tick the line has gained so many ns on nominal ticks, and would have with the slow model; the rates from there on. */
+/** Until this tick, at this second, the line has gained so many ns on nominal ticks, and would have with the slow model; the rates since. */
 let passedTicks: u64 = 0
+let passedSecond: i64 = 0
 let gained: f64 = 0
 let rate: f64 = 0
 let modelGained: f64 = 0
 let modelRate: f64 = 0
+/** The RTC's deviation at this second, its growth a second; nothing has been made of this second yet; the second's poll() is not over. */
+let rtcSigma: f64 = 0
+let rtcGrowth: f64 = 0
+let rtcSecond: i64 = 0
+let due: bool = false
+let fresh: bool = false
 /** From the line to where its leader has it, and to where the RTC has it; how far apart the two are when one of them must be wrong; ns. */
 let way: f64 = 0
 let fromRtc: f64 = 0
@@ -92,6 +113,8 @@ export function holdByRtc(): bool {
 export function holdRenumber(seconds: i64): void {
   since += seconds
   waitingSince += seconds
+  passedSecond += seconds
+  rtcSecond += seconds
 }
 
 /** The line runs at this rate from now on, whoever says so. */
@@ -110,13 +133,12 @@ export function holdBegin(second: i64, line: Line): void {
   const frequency = estimatorFrequencySigma()
   frequencyVariance = frequency * frequency
   if (!waiting) wait(second, line)
-  else if (waved) pass(line.ticks)
+  else if (waved) pass(second, line.ticks)
+  fresh = true
   if (holding || !waved) return
   // The estimator goes on by itself until the RTC is the better one and says that it is wrong.
-  waved = secondSteady(line.ticks)
-  if (waved && contradicts(secondGain(line.ticks) - gained, second, sqrt<f64>(phaseVariance))) {
-    leads = true
-    changed = true
+  if (!secondSteady(line.ticks)) lose()
+  else if (leads) {
     holding = true
     estimatorLeave()
   }
@@ -126,10 +148,13 @@ function wait(second: i64, line: Line): void {
   waiting = true
   waitingSince = second
   waitingVariance = phaseVariance
-  waved = secondHoldover(line)
+  memory.copy(changetype<usize>(START), changetype<usize>(line), LINE_SIZE)
+  unasked = secondKnows(line.ticks)
+  waved = false
   leads = false
   changed = false
   passedTicks = line.ticks
+  passedSecond = second
   gained = 0
   modelGained = 0
   modelRate = rate
@@ -139,9 +164,11 @@ function wait(second: i64, line: Line): void {
 }
 
 /** The line has run until this tick. */
-function pass(ticks: u64): void {
+function pass(second: i64, ticks: u64): void {
   const seconds = <f64>(<i64>(ticks - passedTicks)) * TICK_SECONDS
   passedTicks = ticks
+  passedSecond = second
+  due = true
   gained += rate * seconds
   modelGained += modelRate * seconds
   secondPass(seconds)
@@ -150,12 +177,13 @@ function pass(ticks: u64): void {
 /** The word of who leads, for the second that begins at `ticks`. False: nobody does any more. */
 export function holdStep(second: i64, ticks: u64): bool {
   const ahead = aheadOf(second, since)
-  if (waved || changed) pass(ticks)
+  fresh = true
+  if (waved || changed) pass(second, ticks)
   if (waved && !secondSteady(ticks) && !lose()) return false
-  if (waved) choose(second, ticks)
-  else if (changed) way = modelGained - gained
+  if (waved) fromRtc = secondGain(ticks) - gained
+  if (changed) way = leads ? fromRtc : modelGained - gained
   const speed = way * (1 / APPROACH)
-  const sigma = leads ? rtcSigmaRate(second) : oscillatorSigmaRate(ahead)
+  const sigma = leads ? rtcSigma / <f64>max(aheadOf(second, waitingSince), 1) : oscillatorSigmaRate(ahead)
   reached = holdVariance(second)
   const variance = (leads ? 0 : frequencyVariance) + sigma * sigma + speed * speed
   if (modelled) modelRate = oscillatorRate(ahead)
@@ -163,27 +191,49 @@ export function holdStep(second: i64, ticks: u64): bool {
   return true
 }
 
-/** Who leads from now on, and how far is the line from there? */
-function choose(second: i64, ticks: u64): void {
-  const gain = secondGain(ticks)
-  if (modelled) {
-    const own = sqrt<f64>(modelVariance(second))
-    const other = secondSigma(<f64>aheadOf(second, waitingSince))
-    const difference = gain - modelGained
-    if (leads ? own < BETTER * other : contradicts(difference, second, own)) {
-      leads = !leads
-      changed = true
-    }
-    apart = Math.abs(difference) > APART * (own + other) ? Math.abs(difference) : 0
+/** The RTC's word is to be worked out. */
+export function holdWaits(): bool {
+  return waiting && (unasked || (waved && due))
+}
+
+/** Works it out, in a poll() that had no second's work. False: there was nothing to do, or it must wait for such a poll(). */
+export function holdWork(): bool {
+  const spent = fresh
+  fresh = false
+  if (spent || !holdWaits()) return false
+  if (unasked) {
+    unasked = false
+    waved = secondHoldover(START)
+    due = waved
+    rtcSigma = NO_SIGMA
+    rtcGrowth = 0
+    rtcSecond = waitingSince
+  } else {
+    due = false
+    choose()
   }
-  fromRtc = gain - gained
-  way = leads ? fromRtc : changed ? modelGained - gained : 0
+  return true
+}
+
+/** Who leads from now on? */
+function choose(): void {
+  const ahead = <f64>aheadOf(passedSecond, waitingSince)
+  rtcSigma = secondSigma(ahead)
+  rtcGrowth = (secondSigma(ahead + GROWTH) - rtcSigma) * (1 / GROWTH)
+  rtcSecond = passedSecond
+  const difference = secondGain(passedTicks) - (modelled ? modelGained : gained)
+  const own = sqrt<f64>(modelled ? modelVariance(passedSecond) : phaseVariance)
+  if (leads ? modelled && own < BETTER * rtcSigma : contradicts(difference, own)) {
+    leads = !leads
+    changed = true
+  }
+  const far = modelled && Math.abs(difference) > APART * (own + rtcSigma)
+  apart = far ? Math.abs(difference) : 0
 }
 
 /** The RTC is the better one, and it says that the crystal's word is wrong by `difference`. */
-function contradicts(difference: f64, second: i64, own: f64): bool {
-  const sigma = secondSigma(<f64>aheadOf(second, waitingSince))
-  return sigma < BETTER * own && Math.abs(difference) > CONTRADICTS * sigma
+function contradicts(difference: f64, own: f64): bool {
+  return rtcSigma < BETTER * own && Math.abs(difference) > CONTRADICTS * rtcSigma
 }
 
 /** The RTC has fallen silent, or was set. False: there is no model to go on with. */
@@ -193,12 +243,13 @@ function lose(): bool {
   if (!leads) return true
   leads = false
   if (modelled) return true
+  changed = false
+  if (!holding) return true
   // The estimator goes on from here, and knows nothing of the crystal's drift.
   const speed = way * (1 / APPROACH)
-  const sigma = rtcSigmaRate(waitingSince + 1)
+  const sigma = rtcSigma / <f64>max(aheadOf(passedSecond, waitingSince), 1)
   estimatorHold(rate - speed, reached, sigma * sigma + speed * speed)
   estimatorUnsure()
-  changed = false
   way = 0
   holding = false
   return false
@@ -228,13 +279,9 @@ function modelVariance(second: i64): f64 {
 
 /** What the RTC's own deviation makes of the line's, way and contradiction included. */
 function rtcVariance(second: i64): f64 {
-  const sigma = secondSigma(<f64>aheadOf(second, waitingSince)) + (Math.abs(fromRtc) + apart) * (1 / SIGMAS)
+  const later = rtcGrowth * <f64>(<i32>(second - rtcSecond))
+  const sigma = rtcSigma + later + (Math.abs(fromRtc) + apart) * (1 / SIGMAS)
   return waitingVariance + sigma * sigma
-}
-
-function rtcSigmaRate(second: i64): f64 {
-  const ahead = Math.max(<f64>aheadOf(second, waitingSince), 1)
-  return secondSigma(ahead) / ahead
 }
 
 function aheadOf(second: i64, from: i64): u32 {

@@ -115,7 +115,7 @@ export function secondObserve(line: Line, phaseSigma: f64): void {
   const passed = line.seconds - FROM.seconds
   if (openWave !== waveBeginning()) open = false
   if (open && passed < BLOCK) return
-  const good = feels && phaseSigma <= VAGUE && waveSteady(line.ticks)
+  const good = phaseSigma <= VAGUE && secondKnows(line.ticks)
   if (open && good && passed < 2 * BLOCK) close(line)
   open = good
   if (!good) return
@@ -193,10 +193,15 @@ function at(index: i32): usize {
   return (<usize>(index & (RECORDS - 1))) << 2
 }
 
-/** A holdover begins at the line's tick: what is known is used, the open block included. False: it is not enough. */
+/** There may be something to say: `secondHoldover` is worth its while. */
+export function secondKnows(ticks: u64): bool {
+  return feels && waveSteady(ticks)
+}
+
+/** A holdover began at the line's tick, just now: what is known is used, the open block included. False: it is not enough. */
 export function secondHoldover(line: Line): bool {
   steering = false
-  if (!feels || !waveSteady(line.ticks)) return false
+  if (!secondKnows(line.ticks)) return false
   if (open && openWave === waveBeginning()) mix(line)
   else if (weight === 0) return false
   open = false
