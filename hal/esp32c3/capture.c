@@ -1,8 +1,8 @@
-// Edges and the ticks at which they came: the receiver's pulse and the W5500's INTn.
+// Edges and the ticks at which they came: the receiver's pulse, the W5500's INTn and, where it is wired, the DS3231's SQW.
 //
 // Two ways. The interrupt handler (start.S) latches the cycle counter before anything else; what remains is the time until
 // its first instruction. That varies: code executed from flash may be waiting for a cache line. So once pulses come
-// steadily the machine makes an appointment: a few microseconds before the next one it stops whatever it does and watches both
+// steadily the machine makes an appointment: a few microseconds before the next one it stops whatever it does and watches the
 // pins in a tight loop over the dedicated-GPIO register. What the loop misses, the interrupt takes.
 //
 // The processor clock is ten times the tick's, from the same crystal: cycles / 10 = ticks. The mean delay of either way is
@@ -14,8 +14,11 @@
 
 #define CPU_GPIO0_SIGNAL 28
 #define CPU_GPIO1_SIGNAL 29
+#define CPU_GPIO2_SIGNAL 30
 #define INPUT_PPS BIT(0)
 #define INPUT_INT BIT(1)
+#define INPUT_SQW (BOARD_RTC_SQW_BIT ? BIT(2) : 0)
+#define PADS (BIT(BOARD_RECEIVER_PPS) | BIT(BOARD_ETHERNET_INT) | BOARD_RTC_SQW_BIT)
 
 #define INT_TYPE_RISING (1u << 7)
 #define INT_TYPE_FALLING (2u << 7)
@@ -48,7 +51,7 @@ static inline uint32_t cycles(void) {
 static inline uint32_t inputs(void) {
   uint32_t value;
   __asm__ volatile("csrr %0, 0x804" : "=r"(value));
-  return value & (INPUT_PPS | INPUT_INT);
+  return value & (INPUT_PPS | INPUT_INT | INPUT_SQW);
 }
 
 void capture_start(void) {
@@ -57,7 +60,11 @@ void capture_start(void) {
   pins_input(BOARD_ETHERNET_INT, true, CPU_GPIO1_SIGNAL);
   GPIO_PIN(BOARD_RECEIVER_PPS) = INT_TYPE_RISING | INT_ENA_CPU;
   GPIO_PIN(BOARD_ETHERNET_INT) = INT_TYPE_FALLING | INT_ENA_CPU;
-  GPIO_STATUS_W1TC = BIT(BOARD_RECEIVER_PPS) | BIT(BOARD_ETHERNET_INT);
+  if (BOARD_RTC_SQW_BIT) {
+    pins_input(BOARD_RTC_SQW, true, CPU_GPIO2_SIGNAL);
+    GPIO_PIN(BOARD_RTC_SQW) = INT_TYPE_FALLING | INT_ENA_CPU;
+  }
+  GPIO_STATUS_W1TC = PADS;
 }
 
 /** From the pulse just taken, when is the next? 0: do not wait for it. */
@@ -88,14 +95,14 @@ IN_RAM void capture_interrupt(uint32_t at, uint32_t pc) {
   uint32_t now_cycles;
   const uint64_t now = systimer_ticks_and_cycles(&now_cycles);
   const uint32_t elapsed = now_cycles - at + BOARD_INTERRUPT_CYCLES;
-  const uint32_t status = GPIO_STATUS & (BIT(BOARD_RECEIVER_PPS) | BIT(BOARD_ETHERNET_INT));
+  const uint32_t status = GPIO_STATUS & PADS;
   GPIO_STATUS_W1TC = status;
-  // Code in flash may have been waiting for the cache when the edge came; of two edges only the later is exact.
-  const uint32_t both = status == (BIT(BOARD_RECEIVER_PPS) | BIT(BOARD_ETHERNET_INT));
-  const uint32_t late = both || (pc >= FLASH_BEGIN && pc < FLASH_END);
+  // Code in flash may have been waiting for the cache when the edge came; of several edges only the last is exact.
+  const uint32_t late = (status & (status - 1)) != 0 || (pc >= FLASH_BEGIN && pc < FLASH_END);
   const uint64_t ticks = now - (elapsed + CYCLES_PER_TICK / 2) / CYCLES_PER_TICK;
   if (status & BIT(BOARD_RECEIVER_PPS)) record(CHANNEL_PPS, ticks, late);
   if (status & BIT(BOARD_ETHERNET_INT)) record(CHANNEL_ETHERNET_INT, ticks, late);
+  if (status & BOARD_RTC_SQW_BIT) record(CHANNEL_RTC_SQW, ticks, late);
 }
 
 IN_RAM uint64_t capture_appointment(void) {
@@ -107,13 +114,13 @@ IN_RAM uint64_t capture_appointment(void) {
 
 IN_RAM void capture_keep_appointment(void) {
   interrupts_off();
+  uint32_t before = inputs();
   const uint64_t pulse = expected;
   expected = 0;
   uint32_t begin_cycles;
   const uint64_t begin = systimer_ticks_and_cycles(&begin_cycles);
   if (pulse != 0 && begin < pulse + WINDOW) {
     const uint32_t length = (uint32_t)(pulse + WINDOW - begin) * CYCLES_PER_TICK;
-    uint32_t before = inputs();
     uint32_t at;
     do {
       const uint32_t now = inputs();
@@ -127,6 +134,10 @@ IN_RAM void capture_keep_appointment(void) {
       if (changed & ~now & INPUT_INT) {
         record(CHANNEL_ETHERNET_INT, ticks, 0);
         GPIO_STATUS_W1TC = BIT(BOARD_ETHERNET_INT);
+      }
+      if (changed & ~now & INPUT_SQW) {
+        record(CHANNEL_RTC_SQW, ticks, 0);
+        GPIO_STATUS_W1TC = BOARD_RTC_SQW_BIT;
       }
       if (changed & now & INPUT_PPS) {
         record(CHANNEL_PPS, ticks, 0);

@@ -71,4 +71,4 @@ uint32_t board_config(uint8_t *out, uint32_t capacity) {
   return length;
 }
 
-uint32_t features(void) { return FEATURE_AES; }
+uint32_t features(void) { return FEATURE_AES | (BOARD_RTC_SQW_BIT ? FEATURE_RTC_SQW : 0); }

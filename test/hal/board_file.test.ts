@@ -29,6 +29,8 @@ describe('a board file', () => {
       (b) => Object.assign(b.ethernet.pins, { sclk: 4 }),
       /pins\.sclk is not one of 6/,
     ],
+    ['leads_the_square_wave_to_usb', (b) => Object.assign(b.rtc.pins, { sqw: 19 }), /rtc\.pins\.sqw is not one of/],
+    ['uses_a_pin_for_two', (b) => Object.assign(b.rtc.pins, { sqw: 21 }), /GPIO 21 is both rtc\.sqw and leds\.locked/],
     ['uses_a_pin_twice', (b) => Object.assign(b.leds, { locked: 3 }), /GPIO 3 is both receiver\.pps and leds\.locked/],
     [
       'has_a_bad_address',
@@ -79,9 +81,17 @@ describe('a board file', () => {
   it('becomes_a_header_of_constants', () => {
     const header = boardHeader(good())
     expect(header).toContain('#define BOARD_RECEIVER_PPS 3u\n')
+    expect(header).toContain('#define BOARD_RTC_SQW_BIT 0u\n')
     expect(header).toContain('#define BOARD_ADDRESS 192, 168, 1, 123\n')
     expect(header).toContain('#define BOARD_NAMES "noonmark.local"\n')
   })
+})
+
+it('says_where_the_square_wave_is', () => {
+  const board = good()
+  board.rtc.pins.sqw = 20
+  expect(boardHeader(board)).toContain('#define BOARD_RTC_SQW 20u\n')
+  expect(boardHeader(board)).toContain('#define BOARD_RTC_SQW_BIT 1048576u\n')
 })
 
 /** Names are separated by NUL in the image; the literals are kept apart so that no digit joins the escape. */
