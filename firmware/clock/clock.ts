@@ -369,15 +369,15 @@ export function clockContradicted(pulse: Pulse): void {
  * Returns the tick at which it wants to be called again.
  */
 export function clockPoll(now: u64): u64 {
-  disciplineAge(now)
+  const aged = disciplineAge(now)
   if (state === ClockState.Locked && now > acceptedTicks && now - acceptedTicks > HOLDOVER_AFTER) {
     state = ClockState.Holdover
   }
   expired = state === ClockState.Holdover && disciplineBound(now) > holdoverLimit
   if (state === ClockState.Vouched && networkBound(now) > VOUCHED_LIMIT) forsaken(now)
   foldLeap(now)
-  // A pulse was work enough for this poll(). What it left to do goes on in slices.
-  if (pulsed) {
+  // A pulse, or a second without one, was work enough for this poll(). What it left to do goes on in slices.
+  if (pulsed || aged) {
     pulsed = false
     return now
   }

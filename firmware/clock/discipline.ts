@@ -56,8 +56,10 @@ import {
   estimatorTakeBack,
   estimatorUpdate,
   estimatorVariance,
+  estimatorWasBusy,
   estimatorWork,
 } from './estimator'
+import { heatingInit, heatingStep } from './heating'
 import {
   holdActive,
   holdBegin,
@@ -199,6 +201,7 @@ export function disciplineInit(ticks: u64): void {
   estimatorInit()
   oscillatorInit()
   secondInit()
+  heatingInit()
   disciplineForget()
 }
 
@@ -318,22 +321,28 @@ export function disciplineForget(): void {
   breakOff()
 }
 
-/** Lets time pass without pulses: call at least once a second. */
-export function disciplineAge(ticks: u64): void {
-  if (stage !== Stage.Following) return
+/** Lets time pass without pulses: call at least once a second. True when that was work enough for a poll(). */
+export function disciplineAge(ticks: u64): bool {
+  if (stage !== Stage.Following) return false
   lineAt(MODEL, ticks, HERE)
-  if (HERE.seconds < second + 2) return
+  if (HERE.seconds < second + 2) return false
   const before = disciplineBound(ticks)
   stepTo(HERE.seconds - 1, ticks)
   publish(ticks)
   // The secant may have been a nanosecond or two above the curve. Without news the bound does not fall.
   if (bound < before) bound = before
+  return true
 }
 
 /** A slice of the learning that the last pulse left to do. True when there is more. */
 export function disciplineWork(): bool {
   if (estimatorWork()) return true
   if (holdWork()) return true
+  if (stage === Stage.Following && !holdActive()) {
+    if (heatingStep()) return true
+    // A second of much work: the slow model can wait.
+    if (estimatorWasBusy()) return false
+  }
   oscillatorStep()
   // Slow model and RTC leave out their slices in the poll() in which they had to answer.
   const again = asked || holdWaits() || oscillatorHurries()
