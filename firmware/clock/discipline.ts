@@ -46,6 +46,7 @@ import {
   estimatorCaution,
   estimatorForget,
   estimatorInit,
+  estimatorIsWorking,
   estimatorPhaseSigma,
   estimatorPhaseVariance,
   estimatorRate,
@@ -57,6 +58,7 @@ import {
   estimatorUpdate,
   estimatorVariance,
   estimatorWasBusy,
+  estimatorWasFull,
   estimatorWork,
 } from './estimator'
 import { heatingInit, heatingStep } from './heating'
@@ -336,7 +338,9 @@ export function disciplineAge(ticks: u64): bool {
 
 /** A slice of the learning that the last pulse left to do. True when there is more. */
 export function disciplineWork(): bool {
+  const working = estimatorIsWorking()
   if (estimatorWork()) return true
+  if (working && estimatorWasFull()) return false
   if (holdWork()) return true
   if (stage === Stage.Following && !holdActive()) {
     if (heatingStep()) return true

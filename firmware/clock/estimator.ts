@@ -37,6 +37,7 @@ import {
   filterTakeCovariance,
   filterUnsplit,
   filterUpdate,
+  filterUpdateState,
   WARM_UP_DRIFT,
 } from './estimator_filter'
 import { lateShare, noiseInit, noiseLearn, noiseVariance } from './noise'
@@ -46,6 +47,12 @@ const YOUNG: u32 = 96
 /** With a cycle one rival renews its gains every fourth second; every other one for half an hour after the cycle was found. */
 const SELDOM: u32 = 4
 const NEWS: u32 = 1800
+/**
+ * With a cycle the main filter's covariance comes to rest in so many seconds without a missing pulse or anything else that
+ * disturbs it; a missing pulse is forgotten sooner. At rest it is renewed every fourth second only.
+ */
+const REST: u32 = 3600
+const MISSED: u32 = 240
 /** With a cycle: so many seconds without a victory, and the next pair comes. */
 const ROUND: u32 = 5400
 
@@ -124,7 +131,7 @@ const MAIN: Filter = changetype<Filter>(memory.data(184, 8))
 const BANK: usize = memory.data(4 * 248, 8)
 /** What the main filter would be, had it not taken the pulses since an outage; it has no cycle. */
 const SHADOW: Filter = changetype<Filter>(memory.data(184, 8))
-/** The main filter's covariance a second from now, once it was worked out. */
+/** The main filter's covariance a second from now, once it was worked out, and as it was before. */
 const AHEAD: usize = memory.data(15 * 8, 8)
 const KEPT: usize = memory.data(15 * 8, 8)
 
@@ -137,15 +144,20 @@ let handedPhase: f64 = 0
 let owed: f64 = 0
 /** Nanoseconds that the line has gained on a nominal one since the last measurement. */
 let gained: f64 = 0
-/** The next rival to be worked off; 0: none. The one whose turn it is to renew its gains. */
+/** The next rival to be worked off; 0: none. Pulses, of which some are some rival's turn to renew its gains. */
 let rival: u32 = 0
-let turn: u32 = 1
+let turn: u32 = 0
 /** Differences of one sign in a row: how many, with that sign. */
 let run: i32 = 0
 /** The main filter's limits have not been looked after since its last update, nor was the next second worked out. */
 let unchecked: bool = false
-/** AHEAD is of the present covariance. */
+/** AHEAD is of the present covariance, which is in KEPT, too. */
 let foreseen: bool = false
+/** AHEAD has become the present covariance, and nothing has changed it since. */
+let taken: bool = false
+/** Seconds since the main filter's covariance was disturbed; at the last pulse it was left at rest. */
+let calm: u32 = 0
+let rested: bool = false
 /** Rivals in the field. With a cycle: their pair, and for how long, s. */
 let rivals: u32 = 0
 let pair: Pair = Pair.Restless
@@ -171,6 +183,7 @@ export function estimatorInit(): void {
   noiseInit()
   cycleForget()
   news = 0
+  turn = 0
   MAIN.restless = 1
   MAIN.wander = 1
   MAIN.heat = 0
@@ -192,6 +205,7 @@ export function estimatorStart(frequency: f64, p00: f64, p01: f64, p11: f64): vo
   MAIN.p11 = p11
   MAIN.p12 = 0
   MAIN.p22 = WARM_UP_DRIFT * WARM_UP_DRIFT
+  calm = 0
   filterClamp(MAIN)
   challenge()
 }
@@ -205,6 +219,7 @@ export function estimatorCycle(cosine: f64, sine: f64, memory: f64, amplitude: f
   if (other) setHeat(MAIN, 0)
   cycleSet(cosine, sine, memory, amplitude)
   foreseen = false
+  calm = 0
   if (!other) return
   pair = Pair.Heat
   news = NEWS
@@ -234,6 +249,7 @@ export function estimatorTakeBack(): bool {
   MAIN.heat = heat
   rival = 0
   foreseen = false
+  calm = 0
   owed = OWED_MOST + 1
   return filterClamp(MAIN)
 }
@@ -242,6 +258,7 @@ export function estimatorTakeBack(): bool {
 export function estimatorHold(frequency: f64, phaseVariance: f64, frequencyVariance: f64): void {
   rival = 0
   foreseen = false
+  calm = 0
   owed = OWED_MOST + 1
   filterUnsplit(MAIN)
   MAIN.phase = 0
@@ -279,7 +296,8 @@ export function estimatorAdvance(seconds: f64): void {
     filterAdvance(SHADOW, seconds)
     SHADOW.phase -= filterRate(MAIN) * seconds
   }
-  if (foreseen && seconds === 1) {
+  taken = foreseen && seconds === 1
+  if (taken) {
     filterPredict(MAIN, 1)
     filterTakeCovariance(MAIN, AHEAD)
   } else filterAdvance(MAIN, seconds)
@@ -325,9 +343,16 @@ export function estimatorUpdate(difference: f64, extra: f64): f64 {
   variance = noiseVariance() + extra
   mainSpread = MAIN.p00 + variance
   mainScore = (surprise * surprise) / mainSpread
-  filterUpdate(MAIN, surprise, variance)
+  rested = taken && owed === 1 && extra === 0 && calm >= REST && turn % SELDOM !== 1
+  if (rested) {
+    filterUpdateState(MAIN, surprise, variance)
+    filterTakeCovariance(MAIN, KEPT)
+  } else filterUpdate(MAIN, surprise, variance)
+  foreseen = rested
+  taken = false
+  if (owed !== 1 || extra !== 0) calm = calm > REST - MISSED ? REST - MISSED : calm
+  else if (calm < REST) calm++
   unchecked = true
-  foreseen = false
   handedPhase = MAIN.phase
   MAIN.phase = 0
   SHADOW.phase -= handedPhase
@@ -352,6 +377,8 @@ function lagging(surprise: f64): bool {
   MAIN.p11 += frequency * frequency
   MAIN.p22 += drift * drift
   MAIN.wander = limited(MAIN.wander * STEP)
+  taken = false
+  calm = 0
   return true
 }
 
@@ -364,9 +391,14 @@ export function estimatorRefuse(difference: f64, extra: f64): void {
 export function estimatorWork(): bool {
   if (unchecked) {
     unchecked = false
+    if (cycleKnown() && ++round > ROUND) changeGuard()
+    if (rested) return rival !== 0
     if (!filterClamp(MAIN)) challenge()
-    else if (cycleKnown() && ++round > ROUND) changeGuard()
-    filterSplit(MAIN)
+    if (!filterIsSplit(MAIN)) {
+      // Without a cycle there is no rest: the covariance costs little then.
+      calm = 0
+      filterSplit(MAIN)
+    }
     foresee()
     return rival !== 0
   }
@@ -413,9 +445,19 @@ export function estimatorWork(): bool {
   return rival !== 0
 }
 
-/** Rivals have renewed gains since the last pulse: that was much work. */
+/** Rivals have renewed gains since the last pulse: with a cycle that was much work. */
 export function estimatorWasBusy(): bool {
   return renewed && rivals === RIVALS_WITH_CYCLE
+}
+
+/** Something is left to do for the last pulse. */
+export function estimatorIsWorking(): bool {
+  return rival !== 0 || unchecked
+}
+
+/** The main filter has a cycle and has worked out its covariance since the last pulse: that was some work. */
+export function estimatorWasFull(): bool {
+  return !rested && filterIsSplit(MAIN)
 }
 
 /** Whose turn it is to renew gains, after a pulse. */
@@ -569,6 +611,7 @@ function promote(filter: Filter): void {
   MAIN.restless = filter.restless
   MAIN.wander = filter.wander
   setHeat(MAIN, filter.heat)
+  calm = 0
   if (victories < 0xffff_ffff) victories++
   challenge()
 }

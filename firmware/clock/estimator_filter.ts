@@ -335,6 +335,12 @@ export function filterTakeCovariance(f: Filter, kept: usize): void {
 
 /** Takes a measurement: its surprise, ns, and variance. */
 export function filterUpdate(f: Filter, surprise: f64, r: f64): void {
+  filterUpdateState(f, surprise, r)
+  filterCorrectCovariance(f, r)
+}
+
+/** The state alone. */
+export function filterUpdateState(f: Filter, surprise: f64, r: f64): void {
   const part = surprise / (f.p00 + r)
   f.phase += f.p00 * part
   f.frequency += f.p01 * part
@@ -343,7 +349,6 @@ export function filterUpdate(f: Filter, surprise: f64, r: f64): void {
     f.swing += f.p03 * part
     f.quadrature += f.p04 * part
   }
-  filterCorrectCovariance(f, r)
 }
 
 export function filterCorrectCovariance(f: Filter, r: f64): void {
@@ -433,9 +438,16 @@ export function filterClamp(f: Filter): bool {
 
 /** A cycle beside a frequency, drift or phase of which next to nothing is known, or one that is no number, is given up. */
 function clampCycle(f: Filter): void {
-  const calm = f.p00 < PHASE_HIGH && f.p11 < FREQUENCY_HIGH && f.p22 < DRIFT_HIGH && f.p33 > 0 && f.p44 > 0
+  const calm =
+    f.p00 < PHASE_HIGH &&
+    f.p11 < FREQUENCY_HIGH &&
+    f.p22 < DRIFT_HIGH &&
+    f.p33 > 0 &&
+    f.p33 < FREQUENCY_HIGH &&
+    f.p44 > 0 &&
+    f.p44 < FREQUENCY_HIGH
   const close = Math.abs(f.swing) < 1e5 && Math.abs(f.quadrature) < 1e5 && f.p33 * f.p44 >= f.p34 * f.p34
   if (calm && close && f.p33 * f.p11 >= f.p13 * f.p13) return
-  if (close) filterMerge(f)
+  if (close && f.p33 > 0 && f.p44 < FREQUENCY_HIGH) filterMerge(f)
   else filterUnsplit(f)
 }

@@ -68,6 +68,14 @@ export function wander(): f64 {
   return estimator.estimatorWander()
 }
 
+/** The heating's cycle: cosine and sine of a second's turn, memory in s, amplitude in ns/s. */
+export function cycle(cosine: f64, sine: f64, memory: f64, amplitude: f64, other: bool): void {
+  estimator.estimatorCycle(cosine, sine, memory, amplitude, other)
+}
+export function heat(): f64 {
+  return estimator.estimatorHeat()
+}
+
 /** A pulse of the first fit: it came at `ticks`, the start of second `second`. */
 export function push(ticks: u64, second: i64, picos: i32): void {
   acquire.acquirePush(ticks, second, picos)

@@ -18,12 +18,17 @@ interface Crystal {
   white: number
   walk: number
   drift: number
+  /** A heating that drives the frequency round a cycle: period (s), amplitude (ns/s); its half periods differ by a tenth. */
+  heating?: { period: number; amplitude: number }
 }
+
+/** The second at which the slow model has found the heating's cycle. */
+const TOLD = 5000
 
 const USUAL: Crystal = { capture: 85, late: 0.01, white: 0.3, walk: 0.1, drift: 0.008 }
 
 /** Follows a crystal for some seconds as the discipline would; returns the root mean square error of the last half. */
-function follow(seconds: number, crystal: Crystal, seed = 1): number {
+function follow(seconds: number, crystal: Crystal, seed = 1, tell?: () => void): number {
   const { exports } = entry
   const random = new Random(seed, 'estimator')
   let frequency = 0
@@ -31,12 +36,25 @@ function follow(seconds: number, crystal: Crystal, seed = 1): number {
   // Truth minus line.
   let error = 0
   let squares = 0
+  let turns = 0
+  let pace = 1
+  let swing = 0
   exports['start'](0, 7000, 0, 200)
   for (let k = 0; k < seconds; k++) {
     drift = drift * (1 - 1 / 300) + crystal.drift * random.normal()
     frequency += drift + crystal.walk * random.normal()
+    if (crystal.heating) {
+      const { period, amplitude } = crystal.heating
+      const half = Math.floor(2 * turns)
+      turns += pace / period
+      if (Math.floor(2 * turns) !== half) pace = 1 / (1 + 0.1 * random.normal())
+      const next = amplitude * Math.sin(2 * Math.PI * turns)
+      frequency += next - swing
+      swing = next
+    }
     error += frequency - exports['rate']() + crystal.white * random.normal()
     exports['advance'](1)
+    if (k === TOLD) tell?.()
     const late = random.uniform() < crystal.late ? 2000 + 4000 * random.uniform() : 0
     const seen = error + crystal.capture * random.normal() - late
     const gate = seen < 0 ? exports['lateGate']() : 5
@@ -89,6 +107,53 @@ describe('what the estimator learns', () => {
     expect(wild).toBeLessThan(60)
   })
 
+  const told = (period: number, amplitude: number) => {
+    const turn = (2 * Math.PI) / period
+    entry.exports['cycle'](Math.cos(turn), Math.sin(turn), 10 * period, amplitude, true)
+  }
+  const HEATED: Crystal = { ...USUAL, drift: 0.002, heating: { period: 1200, amplitude: 40 } }
+
+  it("is_what_the_heating's_cycle_is_worth", () => {
+    const { exports } = entry
+    for (const seed of [1, 2, 3]) {
+      exports['init']()
+      const without = follow(6 * 3600, HEATED, seed)
+      exports['init']()
+      const cycled = follow(6 * 3600, HEATED, seed, () => told(1260, 20))
+      console.log(`a heated room: rms ${without.toFixed(1)} ns; told of the cycle ${cycled.toFixed(1)} ns`)
+      expect(exports['heat']()).toBeGreaterThan(0)
+      expect(cycled / without).toBeLessThan(0.97)
+      expect(cycled / exports['phaseSigma']()).toBeLessThan(1.15)
+    }
+  })
+
+  it('is_in_a_day_that_there_is_no_such_cycle', () => {
+    const { exports } = entry
+    for (const crystal of [
+      { ...USUAL, drift: 0.002 },
+      { ...HEATED, heating: { period: 400, amplitude: 20 } },
+    ]) {
+      exports['init']()
+      const without = follow(24 * 3600, crystal)
+      exports['init']()
+      const cycled = follow(24 * 3600, crystal, 1, () => told(3000, 20))
+      console.log(
+        `another cycle, or none: rms ${without.toFixed(1)} ns; told of one ${cycled.toFixed(1)} ns ${exports['heat']()}`,
+      )
+      expect(cycled / without).toBeLessThan(1.03)
+    }
+  })
+
+  it('is_forgotten_of_a_cycle_when_it_is_told_of_another_one', () => {
+    const { exports } = entry
+    follow(6 * 3600, HEATED, 1, () => told(1200, 20))
+    expect(exports['heat']()).toBeGreaterThan(0)
+    const rate = exports['rate']()
+    told(3000, 20)
+    expect(exports['heat']()).toBe(0)
+    expect(exports['rate']()).toBeCloseTo(rate, 6)
+  })
+
   it('agrees_with_its_own_standard_deviation', () => {
     for (const capture of [20, 85, 250]) {
       entry.exports['init']()
@@ -105,13 +170,14 @@ describe('what the estimator learns', () => {
     const run = (work: boolean) => {
       exports['init']()
       exports['start'](0, 7000, 0, 200)
+      told(1200, 20)
       const random = new Random(7, 'slices')
       for (let k = 0; k < 3000; k++) {
         exports['advance'](1)
-        exports['update'](150 * random.normal(), 0)
+        if (random.uniform() < 0.99) exports['update'](150 * random.normal() + 40 * Math.sin(k / 190), 0)
         if (work) while (exports['work']());
       }
-      return [exports['rate'](), exports['phaseSigma'](), exports['wander'](), exports['restless']()]
+      return ['rate', 'phaseSigma', 'wander', 'restless', 'heat'].map((name) => exports[name]())
     }
     expect(run(true)).toEqual(run(false))
   })
