@@ -69,6 +69,7 @@ function happenings(events: readonly Event[]): string {
     sky: 'sky lost',
     power: 'power cut',
     cable: 'cable out',
+    wave: 'square wave silent',
     spoof: 'pulses spoofed',
     drag: 'pulses dragged',
     seconds: 'dates seconds off',

@@ -139,6 +139,8 @@ export class VirtualMachine implements Hal {
   readonly counters: Counters = { polls: 0, boots: 0, traps: 0, resets: 0, watchdogs: 0, pulses: 0, interrupts: 0 }
   readonly traps: Trap[] = []
   readonly pins = [1, 0, 0]
+  /** The wire of the DS3231's SQW has come off. */
+  sqwSilent = false
   /** Reason of the last reset(); 0 after power-on. */
   resetReason = 0
 
@@ -494,7 +496,7 @@ export class VirtualMachine implements Hal {
 
   private sqw(level: number, nanos: number): void {
     this.sqwLevel = level
-    if (level !== 0 || !this.sqwWired || nanos < 0) return
+    if (level !== 0 || !this.sqwWired || this.sqwSilent || nanos < 0) return
     this.captures[Channel.RtcSqw]?.edge(nanos)
     this.woken = true
   }

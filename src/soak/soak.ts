@@ -125,6 +125,11 @@ export class Stage {
         () => this.cable(false),
         () => this.cable(true),
       )
+    else if (what.kind === 'wave')
+      during(
+        () => (machine.sqwSilent = true),
+        () => (machine.sqwSilent = false),
+      )
     else if (what.kind === 'spoof')
       during(
         () => (chip.bias -= what.nanos),

@@ -9,6 +9,7 @@
 //     - { at: 4h, sky: lost, for: 1h }
 //     - { at: 2h, power: cut, for: 5min }
 //     - { at: 1h, cable: out, for: 10min }
+//     - { at: 1h, wave: silent, for: 10min }       the wire of the RTC's square wave comes off
 //     - { at: 1h, spoof: 100ms, for: 10min }       pulses come early by that much, dates and all
 //     - { at: 1h, drag: 1us, for: 1h }             they come earlier by that much more every second
 //     - { at: 1h, seconds: 1, for: 1h }            the receiver's dates are ahead by whole seconds
@@ -25,6 +26,7 @@ export type Happening =
   | { kind: 'sky' }
   | { kind: 'power' }
   | { kind: 'cable' }
+  | { kind: 'wave' }
   | { kind: 'spoof'; nanos: number }
   | { kind: 'drag'; nanos: number }
   | { kind: 'seconds'; seconds: number }
@@ -78,7 +80,7 @@ const WORLD = ['ppm', 'tempco', 'daily', 'heating', 'heatingPeriod'] as const
 const TIMES = ['median', 'p99', 'worst'] as const
 const PARTS = ['coverage', 'served'] as const
 /** These last for a while and need `for`. */
-const LASTING = ['sky', 'power', 'cable', 'spoof', 'drag', 'seconds', 'weeks', 'ahead', 'announces', 'warns']
+const LASTING = ['sky', 'power', 'cable', 'wave', 'spoof', 'drag', 'seconds', 'weeks', 'ahead', 'announces', 'warns']
 
 /** `more`: further keys that the caller understands. */
 export function parseStory(text: string, file = 'story', more: readonly string[] = []): Story {
@@ -199,8 +201,9 @@ class Parser {
       choose('spoofed', 'jammed')
       return { kind, of: word as 'spoofed' | 'jammed' }
     }
-    choose(kind === 'sky' ? 'lost' : kind === 'power' ? 'cut' : 'out')
-    return { kind: kind as 'sky' | 'power' | 'cable' }
+    const words = { sky: 'lost', power: 'cut', cable: 'out', wave: 'silent' }
+    choose(words[kind as keyof typeof words])
+    return { kind: kind as keyof typeof words }
   }
 
   private map(top: YAMLMap, key: string, keys: readonly string[]): YAMLMap | undefined {

@@ -46,6 +46,7 @@ describe('a story', () => {
     ['events:\n  - { at: 4, sky: lost, for: 1h }', 'a.yaml:4: at: 4 is no time with its unit, such as 10min'],
     ['events:\n  - { at: 4h, sky: lost }', 'a.yaml:4: sky lasts for a while: for: 10min'],
     ['events:\n  - { at: 4h, sky: found, for: 1h }', 'a.yaml:4: sky is lost'],
+    ['events:\n  - { at: 4h, wave: out, for: 1h }', 'a.yaml:4: wave is silent'],
     ['events:\n  - { at: 4h, sky: lost, power: cut, for: 1h }', /a.yaml:4: an event is exactly one of sky, power/],
     ['events:\n  - { at: 4h, weather: bad, for: 1h }', /a.yaml:4: weather is not known here/],
     ['limits: { worst: 5 parsecs }', 'a.yaml:3: worst: 5 parsecs is no time with its unit, such as 10min'],
