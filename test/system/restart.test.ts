@@ -122,8 +122,9 @@ describe('after a power cut', () => {
     first.advance(6 * HOUR)
     const { 'rtc.records': records, 'rtc.drift-ppb': drift, 'rtc.reason': reason } = counts(first)
     expect([records, reason]).toEqual([6, 2])
-    expect(drift).toBeGreaterThan(1880)
-    expect(drift).toBeLessThan(1920)
+    // What the part's compensation leaves comes on top: some hundredths of a ppm.
+    expect(drift).toBeGreaterThan(1800)
+    expect(drift).toBeLessThan(2000)
     device.powerOff(first)
     const second = device.powerOn(9 * DAY_SECONDS, {
       receiver: {
