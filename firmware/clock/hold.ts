@@ -171,7 +171,6 @@ function pass(second: i64, ticks: u64): void {
   due = true
   gained += rate * seconds
   modelGained += modelRate * seconds
-  secondPass(seconds)
 }
 
 /** The word of who leads, for the second that begins at `ticks`. False: nobody does any more. */
@@ -180,14 +179,16 @@ export function holdStep(second: i64, ticks: u64): bool {
   fresh = true
   if (waved || changed) pass(second, ticks)
   if (waved && !secondSteady(ticks) && !lose()) return false
-  if (waved) fromRtc = secondGain(ticks) - gained
-  if (changed) way = leads ? fromRtc : modelGained - gained
-  const speed = way * (1 / APPROACH)
+  if (changed && !waved) way = modelGained - gained
+  // Floating point is dear: what is not needed is not computed.
+  const speed = changed ? way * (1 / APPROACH) : 0
   const sigma = leads ? rtcSigma / <f64>max(aheadOf(second, waitingSince), 1) : oscillatorSigmaRate(ahead)
   reached = holdVariance(second)
-  const variance = (leads ? 0 : frequencyVariance) + sigma * sigma + speed * speed
+  let variance = leads ? sigma * sigma : frequencyVariance + sigma * sigma
+  if (changed) variance += speed * speed
   if (modelled) modelRate = oscillatorRate(ahead)
-  estimatorHold((leads ? secondRate() : modelRate) + speed, reached, variance)
+  const own = leads ? secondRate() : modelRate
+  estimatorHold(changed ? own + speed : own, reached, variance)
   return true
 }
 
@@ -215,13 +216,15 @@ export function holdWork(): bool {
   return true
 }
 
-/** Who leads from now on? */
+/** Who leads from now on, and how far is the line from there? */
 function choose(): void {
   const ahead = <f64>aheadOf(passedSecond, waitingSince)
+  secondPass(<f64>(<i32>(passedSecond - rtcSecond)))
   rtcSigma = secondSigma(ahead)
   rtcGrowth = (secondSigma(ahead + GROWTH) - rtcSigma) * (1 / GROWTH)
   rtcSecond = passedSecond
-  const difference = secondGain(passedTicks) - (modelled ? modelGained : gained)
+  const gain = secondGain(passedTicks)
+  const difference = gain - (modelled ? modelGained : gained)
   const own = sqrt<f64>(modelled ? modelVariance(passedSecond) : phaseVariance)
   if (leads ? modelled && own < BETTER * rtcSigma : contradicts(difference, own)) {
     leads = !leads
@@ -229,6 +232,8 @@ function choose(): void {
   }
   const far = modelled && Math.abs(difference) > APART * (own + rtcSigma)
   apart = far ? Math.abs(difference) : 0
+  fromRtc = gain - gained
+  way = leads ? fromRtc : changed ? modelGained - gained : 0
 }
 
 /** The RTC is the better one, and it says that the crystal's word is wrong by `difference`. */
@@ -259,9 +264,8 @@ function lose(): bool {
 export function holdVariance(second: i64): f64 {
   if (leads) return Math.max(reached, rtcVariance(second))
   let variance = modelVariance(second)
-  const more = (Math.abs(way) + apart) * (1 / SIGMAS)
-  if (more !== 0) {
-    const sigma = sqrt<f64>(variance) + more
+  if (changed || apart !== 0) {
+    const sigma = sqrt<f64>(variance) + (Math.abs(way) + apart) * (1 / SIGMAS)
     variance = sigma * sigma
   }
   // The RTC vouches for the line too: it is no farther from the truth than from where the RTC has it, and what the RTC is off.
