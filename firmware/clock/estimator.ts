@@ -280,6 +280,8 @@ export function estimatorLeave(): void {
 
 /** Whoever knew the frequency is gone: the crystal may drift as one that has just been switched on. */
 export function estimatorUnsure(): void {
+  foreseen = false
+  calm = 0
   MAIN.p22 = WARM_UP_DRIFT * WARM_UP_DRIFT
 }
 
@@ -391,15 +393,7 @@ export function estimatorRefuse(difference: f64, extra: f64): void {
 export function estimatorWork(): bool {
   if (unchecked) {
     unchecked = false
-    if (cycleKnown() && ++round > ROUND) changeGuard()
-    if (rested) return rival !== 0
-    if (!filterClamp(MAIN)) challenge()
-    if (!filterIsSplit(MAIN)) {
-      // Without a cycle there is no rest: the covariance costs little then.
-      calm = 0
-      filterSplit(MAIN)
-    }
-    foresee()
+    lookAfterMain()
     return rival !== 0
   }
   if (!foreseen && owed < OWED_MOST) {
@@ -408,24 +402,39 @@ export function estimatorWork(): bool {
   }
   if (rival === 0) return false
   const filter = rivalOf(rival)
-  if (filter.inverse === 0 && renewing !== rival) {
-    // It has no gains yet.
-    enter(rival)
-    rival = rival < rivals ? rival + 1 : 0
-    return rival !== 0
-  }
   if (renewing === rival) {
     renewed = true
-    if (!advanced) {
-      advanced = true
+    advanced = !advanced
+    if (advanced) {
       filterAdvanceCovariance(filter)
       return true
     }
-    advanced = false
     renewing = young < YOUNG && (rival & 1) !== 0 ? rival + 1 : 0
     renewGains(filter)
     return rival !== 0
   }
+  // One without gains yet begins anew.
+  if (filter.inverse === 0) enter(rival)
+  else compete(filter)
+  if (rival !== 0) rival = rival < rivals ? rival + 1 : 0
+  if (rival === 0 && young < YOUNG) young++
+  return rival !== 0
+}
+
+function lookAfterMain(): void {
+  if (cycleKnown() && ++round > ROUND) changeGuard()
+  if (rested) return
+  if (!filterClamp(MAIN)) challenge()
+  if (!filterIsSplit(MAIN)) {
+    // Without a cycle there is no rest: the covariance costs little then.
+    calm = 0
+    filterSplit(MAIN)
+  }
+  foresee()
+}
+
+/** A rival takes the pulse, and its score. */
+function compete(filter: Rival): void {
   filterPredict(filter, workSeconds)
   filter.phase -= workGained
   const surprise = measured - filter.phase
@@ -439,10 +448,7 @@ export function estimatorWork(): bool {
     filter.quadrature += filter.k4 * surprise
   }
   if (filter.merit > VICTORY) promote(filter)
-  else rival = rival < rivals ? rival + 1 : 0
-  if (filterIsFar(filter)) challenge()
-  if (rival === 0 && young < YOUNG) young++
-  return rival !== 0
+  else if (filterIsFar(filter)) challenge()
 }
 
 /** Rivals have renewed gains since the last pulse: with a cycle that was much work. */
