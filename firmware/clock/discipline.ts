@@ -343,7 +343,7 @@ export function disciplineWork(): bool {
   if (working && estimatorWasFull()) return false
   if (holdWork()) return true
   if (stage === Stage.Following && !holdActive()) {
-    if (heatingStep()) return true
+    if (heatingStep()) return false
     // A second of much work: the slow model can wait.
     if (estimatorWasBusy()) return false
   }
