@@ -11,7 +11,6 @@
 // goes there at a rate that fades within minutes, and the bound contains what is left of the way. While the slow model has not learnt enough
 // the estimator's own frequency and drift go on, until the RTC is the better one.
 
-import { TICK_HZ } from '../../hal/abi'
 import {
   estimatorDrift,
   estimatorFrequencySigma,
@@ -21,7 +20,7 @@ import {
   estimatorRate,
   estimatorUnsure,
 } from './estimator'
-import { LINE_SIZE, Line } from './line'
+import { LINE_SIZE, Line, TICK_SECONDS } from './line'
 import {
   oscillatorHoldover,
   oscillatorRate,
@@ -56,7 +55,18 @@ const APART: f64 = 3
 const GROWTH: f64 = 8
 /** A deviation that is none, ns. */
 const NO_SIGMA: f64 = 1e12
-const TICK_SECONDS: f64 = 1 / <f64>TICK_HZ
+
+/** What the RTC's wave is in this holdover. */
+const enum Wave {
+  /** It has nothing to say, or fell silent. */
+  Silent = 0,
+  /** It has not been asked yet. */
+  Unasked = 1,
+  /** It says where the line should be. */
+  Heard = 2,
+  /** It steers. */
+  Leads = 3,
+}
 
 let holding: bool = false
 /** The slow model has something to say; since this second; variances of phase and frequency then. */
@@ -72,10 +82,8 @@ let waiting: bool = false
 let waitingSince: i64 = 0
 let waitingVariance: f64 = 0
 const START: Line = changetype<Line>(memory.data(<i32>LINE_SIZE, 8))
-/** The RTC has not been asked yet; it has something to say; it leads; the lead has changed. */
-let unasked: bool = false
-let waved: bool = false
-let leads: bool = false
+let wave: Wave = Wave.Silent
+/** The lead has changed. */
 let changed: bool = false
 /** Until this tick, at this second, the line has gained so many ns on nominal ticks, and would have with the slow model; the rates since. */
 let passedTicks: u64 = 0
@@ -105,11 +113,6 @@ export function holdActive(): bool {
   return holding
 }
 
-/** The RTC steers. */
-export function holdByRtc(): bool {
-  return holding && leads
-}
-
 export function holdRenumber(seconds: i64): void {
   since += seconds
   waitingSince += seconds
@@ -133,12 +136,12 @@ export function holdBegin(second: i64, line: Line): void {
   const frequency = estimatorFrequencySigma()
   frequencyVariance = frequency * frequency
   if (!waiting) wait(second, line)
-  else if (waved) pass(second, line.ticks)
+  else if (wave >= Wave.Heard) pass(second, line.ticks)
   fresh = true
-  if (holding || !waved) return
+  if (holding || wave < Wave.Heard) return
   // The estimator goes on by itself until the RTC is the better one and says that it is wrong.
   if (!secondSteady(line.ticks)) lose()
-  else if (leads) {
+  else if (wave === Wave.Leads) {
     holding = true
     estimatorLeave()
   }
@@ -149,9 +152,7 @@ function wait(second: i64, line: Line): void {
   waitingSince = second
   waitingVariance = phaseVariance
   memory.copy(changetype<usize>(START), changetype<usize>(line), LINE_SIZE)
-  unasked = secondKnows(line.ticks)
-  waved = false
-  leads = false
+  wave = secondKnows(line.ticks) ? Wave.Unasked : Wave.Silent
   changed = false
   passedTicks = line.ticks
   passedSecond = second
@@ -177,24 +178,24 @@ function pass(second: i64, ticks: u64): void {
 export function holdStep(second: i64, ticks: u64): bool {
   const ahead = aheadOf(second, since)
   fresh = true
-  if (waved || changed) pass(second, ticks)
-  if (waved && !secondSteady(ticks) && !lose()) return false
-  if (changed && !waved) way = modelGained - gained
+  if (wave >= Wave.Heard || changed) pass(second, ticks)
+  if (wave >= Wave.Heard && !secondSteady(ticks) && !lose()) return false
+  if (changed && wave < Wave.Heard) way = modelGained - gained
   // Floating point is dear: what is not needed is not computed.
   const speed = changed ? way * (1 / APPROACH) : 0
-  const sigma = leads ? rtcSigma / <f64>max(aheadOf(second, waitingSince), 1) : oscillatorSigmaRate(ahead)
+  const sigma = wave === Wave.Leads ? rtcSigma / <f64>max(aheadOf(second, waitingSince), 1) : oscillatorSigmaRate(ahead)
   reached = holdVariance(second)
-  let variance = leads ? sigma * sigma : frequencyVariance + sigma * sigma
+  let variance = wave === Wave.Leads ? sigma * sigma : frequencyVariance + sigma * sigma
   if (changed) variance += speed * speed
   if (modelled) modelRate = oscillatorRate(ahead)
-  const own = leads ? secondRate() : modelRate
+  const own = wave === Wave.Leads ? secondRate() : modelRate
   estimatorHold(changed ? own + speed : own, reached, variance)
   return true
 }
 
 /** The RTC's word is to be worked out. */
 export function holdWaits(): bool {
-  return waiting && (unasked || (waved && due))
+  return waiting && (wave === Wave.Unasked || (wave >= Wave.Heard && due))
 }
 
 /** Works it out, in a poll() that had no second's work. False: there was nothing to do, or it must wait for such a poll(). */
@@ -202,10 +203,9 @@ export function holdWork(): bool {
   const spent = fresh
   fresh = false
   if (spent || !holdWaits()) return false
-  if (unasked) {
-    unasked = false
-    waved = secondHoldover(START)
-    due = waved
+  if (wave === Wave.Unasked) {
+    wave = secondHoldover(START) ? Wave.Heard : Wave.Silent
+    due = wave === Wave.Heard
     rtcSigma = NO_SIGMA
     rtcGrowth = 0
     rtcSecond = waitingSince
@@ -226,14 +226,14 @@ function choose(): void {
   const gain = secondGain(passedTicks)
   const difference = gain - (modelled ? modelGained : gained)
   const own = sqrt<f64>(modelled ? modelVariance(passedSecond) : phaseVariance)
-  if (leads ? modelled && own < BETTER * rtcSigma : contradicts(difference, own)) {
-    leads = !leads
+  if (wave === Wave.Leads ? modelled && own < BETTER * rtcSigma : contradicts(difference, own)) {
+    wave = wave === Wave.Leads ? Wave.Heard : Wave.Leads
     changed = true
   }
   const far = modelled && Math.abs(difference) > APART * (own + rtcSigma)
   apart = far ? Math.abs(difference) : 0
   fromRtc = gain - gained
-  way = leads ? fromRtc : changed ? modelGained - gained : 0
+  way = wave === Wave.Leads ? fromRtc : changed ? modelGained - gained : 0
 }
 
 /** The RTC is the better one, and it says that the crystal's word is wrong by `difference`. */
@@ -243,10 +243,10 @@ function contradicts(difference: f64, own: f64): bool {
 
 /** The RTC has fallen silent, or was set. False: there is no model to go on with. */
 function lose(): bool {
-  waved = false
+  const led = wave === Wave.Leads
+  wave = Wave.Silent
   apart = 0
-  if (!leads) return true
-  leads = false
+  if (!led) return true
   if (modelled) return true
   changed = false
   if (!holding) return true
@@ -262,14 +262,14 @@ function lose(): bool {
 
 /** Variance of the phase at a second, ns^2; never less than at the one before. */
 export function holdVariance(second: i64): f64 {
-  if (leads) return Math.max(reached, rtcVariance(second))
+  if (wave === Wave.Leads) return Math.max(reached, rtcVariance(second))
   let variance = modelVariance(second)
   if (changed || apart !== 0) {
     const sigma = sqrt<f64>(variance) + (Math.abs(way) + apart) * (1 / SIGMAS)
     variance = sigma * sigma
   }
   // The RTC vouches for the line too: it is no farther from the truth than from where the RTC has it, and what the RTC is off.
-  if (waved) variance = Math.min(variance, rtcVariance(second))
+  if (wave >= Wave.Heard) variance = Math.min(variance, rtcVariance(second))
   return Math.max(reached, variance)
 }
 

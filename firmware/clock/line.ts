@@ -31,6 +31,10 @@ export const LINE_SIZE: usize = 32
 /** 2^64 / 16 MHz, rounded. */
 export const NOMINAL_RATE: u64 = 1_152_921_504_607
 
+/** A nominal tick, in nanoseconds and in seconds. */
+export const TICK_NANOS: f64 = 62.5
+export const TICK_SECONDS: f64 = 62.5e-9
+
 /** 2^-64 s in nanoseconds. */
 const FRACTION_NANOS: f64 = 1e9 / (4_294_967_296.0 * 4_294_967_296.0)
 

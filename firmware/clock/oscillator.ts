@@ -13,8 +13,7 @@
 //
 // docs/decisions/0014-holdover.md has the reasons and what was measured.
 
-import { TICK_HZ } from '../../hal/abi'
-import { Line, Stamp, stampDifference } from './line'
+import { Line, Stamp, stampDifference, TICK_NANOS } from './line'
 import { degreesIgnore, degreesInit, degreesLearn } from './oscillator_degrees'
 import { filterCoefficient, filterTemperatureRate, filterUnit } from './oscillator_filter'
 import {
@@ -66,9 +65,6 @@ const LATEST: i32 = 8
 
 /** A line known no better than this says nothing of a block, ns. */
 const VAGUE: f64 = 1000
-
-/** Nanoseconds of a tick, nominal. */
-const TICK_NANOS: f64 = 1e9 / <f64>TICK_HZ
 
 /** The fast filter's own rate fades into the slow model's over these seconds. */
 const FADE: f64 = 150

@@ -12,19 +12,16 @@
 // and has no word for how a part moves within that. docs/decisions/0019-second-oscillator.md.
 
 import { TICK_HZ } from '../../hal/abi'
-import { Line, Stamp, stampDifference } from './line'
+import { Line, Stamp, stampDifference, TICK_NANOS, TICK_SECONDS } from './line'
+import { BLOCK } from './oscillator_history'
 import { waveBeginning, wavePhase, waveSlope, waveSteady } from './rtc_wave'
 
-const BLOCK: i64 = 128
 /** A gap longer than this in the blocks makes the record of forecasts begin anew, s. */
 const GAP: i64 = 600
 /** A line known no better than this says nothing, ns. */
 const VAGUE: f64 = 1000
 /** Seconds that must have been seen before anything is said. */
 const LEAST: f64 = 32
-/** Nanoseconds and seconds of a tick, nominal. */
-const TICK_NANOS: f64 = 1e9 / <f64>TICK_HZ
-const TICK_SECONDS: f64 = 1 / <f64>TICK_HZ
 
 /** Blocks in the level; while the board warms up, until so long after power-on (ticks), just the last. */
 const MOST: f64 = 16
@@ -114,9 +111,9 @@ export function secondTemperature(sixtyfourths: i32): void {
 export function secondObserve(line: Line, phaseSigma: f64): void {
   const passed = line.seconds - FROM.seconds
   if (openWave !== waveBeginning()) open = false
-  if (open && passed < BLOCK) return
+  if (open && passed < <i64>BLOCK) return
   const good = phaseSigma <= VAGUE && secondKnows(line.ticks)
-  if (open && good && passed < 2 * BLOCK) close(line)
+  if (open && good && passed < <i64>(2 * BLOCK)) close(line)
   open = good
   if (!good) return
   openTicks = line.ticks
@@ -179,7 +176,7 @@ function judge(distance: i32, phase: i32): void {
   const ahead = AHEAD[distance]
   const then = records - 1 - ahead
   if (then < 0) return
-  const span = <f64>(ahead * <i32>BLOCK)
+  const span = <f64>(ahead * BLOCK)
   const rate = <f64>(phase - load<i32>(PHASES + at(then))) / span
   const error = rate - <f64>load<i32>(LEVELS + at(then)) * (1.0 / 256)
   const i = (<usize>distance) << 3
@@ -221,7 +218,7 @@ export function secondHoldover(line: Line): bool {
     const deviation = sqrt<f64>(square)
     // What was seen over a short time may well last longer.
     worst = Math.max(PRIOR, deviation)
-    store<f64>(DEVIATIONS + k, deviation * <f64>(AHEAD[i] * <i32>BLOCK))
+    store<f64>(DEVIATIONS + k, deviation * <f64>(AHEAD[i] * BLOCK))
   }
   steering = true
   return true
@@ -267,7 +264,7 @@ export function secondSigma(ahead: f64): f64 {
   for (let i = 0; i < DISTANCES; i++) {
     begin = i === 0 ? 0 : end
     low = i === 0 ? 0 : high
-    end = <f64>(AHEAD[i] * <i32>BLOCK)
+    end = <f64>(AHEAD[i] * BLOCK)
     high = Math.max(low, load<f64>(DEVIATIONS + ((<usize>i) << 3)))
     if (ahead <= end) break
   }
