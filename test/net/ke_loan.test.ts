@@ -7,7 +7,7 @@ import { DEFAULT_BOARD } from '../../hal/virtual/board'
 import { ublox } from '../../hal/virtual/receiver'
 import { ipv4 } from '../../sim/lan/memory_lan'
 import { LAN_BOARD_ORIGIN, LanBoard } from '../../src/lan_board'
-import { Certificates, NtsServers } from '../scenarios/boot_servers'
+import { Certificates, honestServer, NtsServers } from '../scenarios/boot_servers'
 import { type Entry, loadEntry } from '../support/firmware'
 import { OPENSSL } from '../tls/x509_openssl'
 import { lines } from './lan_servers'
@@ -85,17 +85,8 @@ describe.skipIf(!OPENSSL)('a board whose upstream exchanges keys', () => {
   }
 
   function makeServers(): NtsServers {
-    const server = {
-      name: 'a.example',
-      lies: 0,
-      latency: 20_000,
-      jitter: 0,
-      stratum: 1,
-      leap: undefined,
-      silent: false,
-      notBefore: LAN_BOARD_ORIGIN - 86_400,
-      notAfter: LAN_BOARD_ORIGIN + 86_400 * 90,
-    }
+    const [from, to] = [LAN_BOARD_ORIGIN - 86_400, LAN_BOARD_ORIGIN + 86_400 * 90]
+    const server = { ...honestServer('a.example', from, to), latency: 20_000, jitter: 0 }
     return new NtsServers([server], certificates, 5)
   }
 

@@ -50,6 +50,21 @@ export interface NtsServerOptions {
   notAfter: number
 }
 
+/** A server that tells the truth, 0.2 ms away, with a certificate for these dates (POSIX seconds). */
+export function honestServer(name: string, notBefore: number, notAfter: number): NtsServerOptions {
+  return {
+    name,
+    lies: 0,
+    latency: 200_000,
+    jitter: 20_000,
+    stratum: 1,
+    leap: undefined,
+    silent: false,
+    notBefore,
+    notAfter,
+  }
+}
+
 /** Authority, keys and certificates, made once for all stories of a test run. */
 export class Certificates {
   private readonly workshop = new Workshop(AUTHORITY.notBefore)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { flash } from '../../src/flash'
-import { Certificates, NtsServers, RESOLVER } from '../scenarios/boot_servers'
+import { Certificates, honestServer, NtsServers, RESOLVER } from '../scenarios/boot_servers'
 import { asLanBoard } from '../soc/board'
 import { FakeEsp32c3 } from '../src/fake_esp32c3'
 import { OPENSSL } from '../tls/x509_openssl'
@@ -14,17 +14,7 @@ import { expectNothingStrange, image, makeC3, missingEsp32c3 } from './esp32c3_b
 
 const SECOND = 1e9
 const NAME = 'time.example'
-const SERVER = {
-  name: NAME,
-  lies: 0,
-  latency: 200_000,
-  jitter: 20_000,
-  stratum: 1,
-  leap: undefined,
-  silent: false,
-  notBefore: 1_577_836_800,
-  notAfter: 4_102_444_800,
-}
+const SERVER = honestServer(NAME, 1_577_836_800, 4_102_444_800)
 
 describe.skipIf(missingEsp32c3 || !OPENSSL)('a flashed board', () => {
   let folder: string

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { anchorImage, makeAnchor } from '../../src/anchor_image'
 import { stackUsed, watchPolls } from '../../src/poll_watch'
 import { lines } from '../net/lan_servers'
-import { Certificates, NtsServers, RESOLVER } from '../scenarios/boot_servers'
+import { Certificates, honestServer, NtsServers, RESOLVER } from '../scenarios/boot_servers'
 import { asLanBoard } from '../soc/board'
 import { AKI, CA, OPENSSL, serverFor, Workshop } from '../tls/x509_openssl'
 import { expectNothingStrange, image, makeC3, missingEsp32c3 } from './esp32c3_board'
@@ -70,18 +70,7 @@ describe.skipIf(missingEsp32c3 || !OPENSSL)('the image', () => {
   afterAll(() => certificates.dispose())
 
   it('exchanges keys with an RSA-2048 chain and is told the time, no poll() above 40,000 instructions', () => {
-    const server = {
-      name: NAME,
-      lies: 0,
-      latency: 200_000,
-      jitter: 20_000,
-      stratum: 1,
-      leap: undefined,
-      silent: false,
-      notBefore: BEGIN,
-      notAfter: END,
-    }
-    const servers = new NtsServers([server], certificates, 1)
+    const servers = new NtsServers([honestServer(NAME, BEGIN, END)], certificates, 1)
     const board = makeC3({
       machine: {
         anchors: certificates.anchors(),
